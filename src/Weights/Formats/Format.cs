@@ -1,0 +1,106 @@
+using Weights.IO;
+
+namespace Weights.Formats;
+
+/// <summary>How to read a file.</summary>
+public sealed record ReadOptions
+{
+    /// <summary>
+    /// Which part of a nested file to take: a path such as <c>ema</c> or <c>optimizer.state</c>; <c>.</c> for everything, with path
+    /// names; null for the format's own choice of what the weights are.
+    /// </summary>
+    public string? Root { get; init; }
+}
+
+/// <summary>What a writer does with names that are one tensor.</summary>
+public enum AliasMode
+{
+    /// <summary>Every loader finds every name: shared where the target can share, else written out in full under each.</summary>
+    Keep,
+
+    /// <summary>One copy is written; metadata says which names it stands for.</summary>
+    Drop,
+}
+
+/// <summary>How to write a file.</summary>
+public sealed record WriteOptions
+{
+    /// <summary>What happens to names that are one tensor.</summary>
+    public AliasMode Aliases { get; init; }
+
+    /// <summary>Most bytes of tensors that one file may hold, or null for one file of any size.</summary>
+    public long? MaxShardBytes { get; init; }
+}
+
+/// <summary>
+/// A file format: recognises, reads (the index only) and lays out files.
+/// </summary>
+/// <remarks>
+/// Each format is registered from its own folder, as a property of this partial class; none is listed anywhere. Its class is
+/// internal to the folder and does not know the other formats.
+/// </remarks>
+public abstract partial class Format
+{
+    // Its presence makes every first use of the class run the registrations of all folders.
+    static Format()
+    {
+    }
+
+    private protected Format()
+    {
+    }
+
+    /// <summary>Every format, by name.</summary>
+    public static IReadOnlyList<Format> All => Registry<Format>.Sorted(static format => format.Name);
+
+    /// <summary>Short lower-case name, as given to <c>--to</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>What it is, in a few words, for people.</summary>
+    public abstract string Title { get; }
+
+    /// <summary>Usual extensions, with the dot; the first is the one it writes.</summary>
+    public abstract IReadOnlyList<string> Extensions { get; }
+
+    /// <summary>Element types that it can read, by name.</summary>
+    public abstract IReadOnlyList<DType> Reads { get; }
+
+    /// <summary>Element types that it can write, by name; none if it is not written.</summary>
+    public abstract IReadOnlyList<DType> Writes { get; }
+
+    /// <summary>Whether its files nest, so that <see cref="ReadOptions.Root"/> means something.</summary>
+    public virtual bool HasRoots => false;
+
+    /// <summary>Whether it can write one checkpoint as several files.</summary>
+    public virtual bool WritesShards => false;
+
+    /// <summary>Whether the file is of this format, by its content; the extension does not count. Never throws but for <see cref="IOException"/>.</summary>
+    public abstract bool Sniff(Input input);
+
+    /// <summary>The file of a folder that stands for all of it (an index of shards, or the only file there is), or null.</summary>
+    /// <param name="names">Names of the files in the folder, sorted.</param>
+    public virtual string? FindInFolder(IReadOnlyList<string> names)
+    {
+        List<string> files = [.. names.Where(name => Extensions.Any(extension => name.EndsWith(extension, StringComparison.OrdinalIgnoreCase)))];
+        return files.Count == 1 ? files[0] : null;
+    }
+
+    /// <summary>Reads the index; tensors read their bytes from the input when they are asked.</summary>
+    /// <returns>A checkpoint that owns <paramref name="input"/>.</returns>
+    /// <exception cref="WeightFileException">The file is refused.</exception>
+    /// <exception cref="IOException">The file could not be read.</exception>
+    public abstract Checkpoint Read(Input input, ReadOptions options);
+
+    /// <summary>Lays out the files that hold the checkpoint; the first is called <paramref name="fileName"/> unless there are several.</summary>
+    /// <param name="checkpoint">What to write.</param>
+    /// <param name="fileName">Name of the file, without folders.</param>
+    /// <param name="options">How to write it.</param>
+    /// <param name="ledger">Is told what the format cannot hold.</param>
+    /// <exception cref="WeightFileException"><see cref="Fault.Unsupported"/>: a tensor has a dtype or name that the format cannot hold.</exception>
+    public abstract IReadOnlyList<FileLayout> Layout(Checkpoint checkpoint, string fileName, WriteOptions options, Ledger ledger);
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+
+    private static Format Register(Format format) => Registry<Format>.Add(format);
+}

@@ -1,0 +1,157 @@
+namespace Weights;
+
+/// <summary>How two names come to share storage.</summary>
+public enum AliasKind
+{
+    /// <summary>Both are the same tensor: dtype, shape and bytes.</summary>
+    Same,
+
+    /// <summary>Their bytes overlap, but dtype, shape, strides or extent differ (a slice, a transposed tie).</summary>
+    Overlapping,
+}
+
+/// <summary>A name that shares storage with an earlier one.</summary>
+/// <param name="Name">The tensor.</param>
+/// <param name="Of">The first tensor, in order, that it shares storage with.</param>
+/// <param name="Kind">Whether it is the same tensor or only overlaps it.</param>
+public sealed record Alias(string Name, string Of, AliasKind Kind);
+
+/// <summary>What a reader found and did not make a tensor or metadata of.</summary>
+/// <param name="Path">Where it is in the file, for example <c>optimizer</c>.</param>
+/// <param name="Reason">Why, and how to get it if one can.</param>
+public sealed record LeftOut(string Path, string Reason);
+
+/// <summary>What a checkpoint was read from.</summary>
+/// <param name="Path">As the user named it.</param>
+/// <param name="Format">Name of the format.</param>
+/// <param name="Variant">Which of the format's layouts, for example <c>zip, little-endian</c>.</param>
+/// <param name="FileBytes">Bytes of all its files.</param>
+/// <param name="Framework">The tag by which the Hub's files name the framework the tensors come from (<c>pt</c>), if the format implies one.</param>
+public sealed record Origin(string Path, string Format, string Variant, long FileBytes, string? Framework = null);
+
+/// <summary>
+/// An ordered set of tensors with unique names, and what belongs to them. Its tensors read from open files; disposing
+/// it closes them, as disposing any checkpoint derived from it does.
+/// </summary>
+public sealed class Checkpoint : IDisposable
+{
+    private readonly Dictionary<string, Tensor> _byName;
+    private readonly IDisposable? _files;
+
+    /// <summary>A checkpoint of the given tensors.</summary>
+    /// <exception cref="ArgumentException">Two tensors have one name, or an alias names a tensor that is not there.</exception>
+    public Checkpoint(IEnumerable<Tensor> tensors, Origin origin, IDisposable? files = null)
+    {
+        ArgumentNullException.ThrowIfNull(tensors);
+        Tensors = [.. tensors];
+        Origin = origin;
+        _files = files;
+        _byName = new Dictionary<string, Tensor>(Tensors.Count, StringComparer.Ordinal);
+        foreach (Tensor tensor in Tensors)
+        {
+            if (!_byName.TryAdd(tensor.Name, tensor))
+            {
+                throw new ArgumentException($"two tensors are named {WeightFileException.Quote(tensor.Name)}", nameof(tensors));
+            }
+        }
+    }
+
+    /// <summary>Tensors in the file's order.</summary>
+    public IReadOnlyList<Tensor> Tensors { get; }
+
+    /// <summary>Everything the file says that is not a tensor.</summary>
+    public MetadataValue.Map Metadata { get; init; } = MetadataValue.Map.Empty;
+
+    /// <summary>Names that share storage with an earlier name, in order.</summary>
+    public IReadOnlyList<Alias> Aliases
+    {
+        get;
+        init
+        {
+            foreach (Alias alias in value)
+            {
+                if (!_byName.ContainsKey(alias.Name) || !_byName.ContainsKey(alias.Of))
+                {
+                    throw new ArgumentException($"the alias {alias} names a tensor that is not there", nameof(value));
+                }
+            }
+            field = value;
+        }
+    } = [];
+
+    /// <summary>What the reader left out.</summary>
+    public IReadOnlyList<LeftOut> LeftOut { get; init; } = [];
+
+    /// <summary>Where it comes from.</summary>
+    public Origin Origin { get; }
+
+    /// <summary>What the format keeps beyond the model (a graph, key types) for a writer of the same format; known only to it.</summary>
+    internal object? Native { get; init; }
+
+    /// <summary>Bytes of all tensors.</summary>
+    public long TensorBytes => Tensors.Sum(static tensor => tensor.Bytes.Length);
+
+    /// <summary>Elements of all tensors, those of aliases of the same tensor counted once.</summary>
+    public long ParameterCount
+    {
+        get
+        {
+            HashSet<string> same = [.. Aliases.Where(static alias => alias.Kind == AliasKind.Same).Select(static alias => alias.Name)];
+            return Tensors.Where(tensor => !same.Contains(tensor.Name)).Sum(static tensor => tensor.Shape.ElementCount);
+        }
+    }
+
+    /// <summary>The tensor of that name, or null.</summary>
+    public Tensor? Find(string name) => _byName.GetValueOrDefault(name);
+
+    /// <summary>
+    /// The same files seen through other tensors: aliases survive where their tensors do, under the names that
+    /// <paramref name="newName"/> gives them.
+    /// </summary>
+    /// <param name="tensors">The tensors of the new checkpoint.</param>
+    /// <param name="newName">From an old name to the new one, or null where the tensor is gone; the same name when omitted.</param>
+    public Checkpoint With(IEnumerable<Tensor> tensors, Func<string, string?>? newName = null)
+    {
+        List<Tensor> list = [.. tensors];
+        HashSet<string> names = [.. list.Select(static tensor => tensor.Name)];
+        return new Checkpoint(list, Origin, _files)
+        {
+            Metadata = Metadata,
+            LeftOut = LeftOut,
+            Native = Native,
+            Aliases = SurvivingAliases(name => newName is null ? names.Contains(name) ? name : null : newName(name)),
+        };
+    }
+
+    /// <summary>The same tensors with other metadata.</summary>
+    public Checkpoint With(MetadataValue.Map metadata) =>
+        new(Tensors, Origin, _files) { Metadata = metadata, LeftOut = LeftOut, Native = Native, Aliases = Aliases };
+
+    /// <inheritdoc/>
+    public void Dispose() => _files?.Dispose();
+
+    // When the first of a group goes, the next survivor takes its place, so that the others stay tied to each other.
+    private List<Alias> SurvivingAliases(Func<string, string?> newName)
+    {
+        List<Alias> surviving = [];
+        Dictionary<string, (string First, AliasKind Kind)> heirs = new(StringComparer.Ordinal);
+        foreach (Alias alias in Aliases)
+        {
+            if (newName(alias.Name) is not { } name)
+            {
+                continue;
+            }
+            if (newName(alias.Of) is { } of)
+            {
+                surviving.Add(new Alias(name, of, alias.Kind));
+            }
+            else if (heirs.TryAdd(alias.Of, (name, alias.Kind)) is false)
+            {
+                (string first, AliasKind firstKind) = heirs[alias.Of];
+                AliasKind kind = alias.Kind == AliasKind.Same && firstKind == AliasKind.Same ? AliasKind.Same : AliasKind.Overlapping;
+                surviving.Add(new Alias(name, first, kind));
+            }
+        }
+        return surviving;
+    }
+}

@@ -1,0 +1,102 @@
+using System.Collections.Frozen;
+
+namespace Weights;
+
+/// <summary>What kind of numbers a <see cref="DType"/> holds.</summary>
+public enum DTypeKind
+{
+    /// <summary>True or false, one byte, any byte but zero being true.</summary>
+    Bool,
+
+    /// <summary>Two's complement integers.</summary>
+    Signed,
+
+    /// <summary>Integers from zero up.</summary>
+    Unsigned,
+
+    /// <summary>Floating-point numbers.</summary>
+    Float,
+
+    /// <summary>Pairs of floating-point numbers: real part, imaginary part.</summary>
+    Complex,
+}
+
+/// <summary>
+/// An element type, seen as a block: <see cref="BlockLength"/> elements in <see cref="BlockBytes"/> bytes. A scalar is a
+/// block of one; 4-bit numbers are (2, 1), 6-bit ones (4, 3).
+/// </summary>
+/// <remarks>
+/// Each type is registered from its own file in <c>DTypes/</c>, as a property of this class; none is listed anywhere.
+/// Names are those of safetensors where it has one.
+/// </remarks>
+public abstract partial class DType
+{
+    private static FrozenDictionary<string, DType>? s_byName;
+
+    // Its presence makes every first use of the class run the registrations below it, in whichever file they stand.
+    static DType()
+    {
+    }
+
+    private protected DType()
+    {
+    }
+
+    /// <summary>Every element type, by name.</summary>
+    public static IReadOnlyList<DType> All => Registry<DType>.Sorted(static dtype => dtype.Name);
+
+    /// <summary>Short upper-case name, such as <c>F32</c>, <c>BF16</c>, <c>F8_E4M3</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Kind of numbers.</summary>
+    public abstract DTypeKind Kind { get; }
+
+    /// <summary>Elements per block.</summary>
+    public abstract int BlockLength { get; }
+
+    /// <summary>Bytes per block.</summary>
+    public abstract int BlockBytes { get; }
+
+    /// <summary>Numbers per element: 2 for complex types, 1 for the rest.</summary>
+    public int Components => Kind == DTypeKind.Complex ? 2 : 1;
+
+    /// <summary>Average bits per element.</summary>
+    public double BitsPerElement => 8.0 * BlockBytes / BlockLength;
+
+    /// <summary>Bytes of the machine word that byte order applies to: half an element for complex types, 1 for packed ones.</summary>
+    public int WordBytes => BlockLength > 1 ? 1 : BlockBytes / Components;
+
+    /// <summary>The type of that name.</summary>
+    public static bool TryParse(string name, out DType dtype)
+    {
+        s_byName ??= All.ToFrozenDictionary(static type => type.Name, StringComparer.Ordinal);
+        return s_byName.TryGetValue(name, out dtype!);
+    }
+
+    /// <summary>Bytes of a tensor of this type and shape; null when it is not a whole number of blocks or does not fit 63 bits.</summary>
+    public long? ByteCount(Shape shape)
+    {
+        (long blocks, long rest) = Math.DivRem(shape.ElementCount, BlockLength);
+        return rest != 0 || blocks > long.MaxValue / BlockBytes ? null : blocks * BlockBytes;
+    }
+
+    /// <summary>
+    /// The numbers in <paramref name="blocks"/>, exactly where a double can hold them (integers beyond 2⁵³ round to nearest even).
+    /// </summary>
+    /// <param name="blocks">Whole blocks, little-endian.</param>
+    /// <param name="values"><see cref="Components"/> numbers for each element of the blocks.</param>
+    public abstract void Decode(ReadOnlySpan<byte> blocks, Span<double> values);
+
+    /// <summary>
+    /// The blocks nearest to <paramref name="values"/>: round half to even; beyond the range, infinity where the type has
+    /// one, else NaN where it has one, else the nearest end.
+    /// </summary>
+    /// <param name="values"><see cref="Components"/> numbers for each element of the blocks.</param>
+    /// <param name="blocks">Whole blocks, little-endian.</param>
+    public abstract void Encode(ReadOnlySpan<double> values, Span<byte> blocks);
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+
+    private static DType Register(DType dtype) => Registry<DType>.Add(dtype);
+}
