@@ -19,10 +19,10 @@ internal sealed class InflatedBytes : ByteSource, IDisposable
 
     /// <param name="compressed">The deflate stream (RFC 1951).</param>
     /// <param name="length">Bytes that it is said to inflate to.</param>
-    /// <param name="crc32">CRC-32 of them.</param>
+    /// <param name="crc32">CRC-32 of them, if it was recorded.</param>
     /// <param name="what">What it is, for messages.</param>
     /// <param name="archiveOffset">Where it stands, for messages.</param>
-    public InflatedBytes(ByteSource compressed, long length, uint crc32, string what, long archiveOffset)
+    public InflatedBytes(ByteSource compressed, long length, uint? crc32, string what, long archiveOffset)
     {
         // Deflate's longest match is 258 bytes in 2 bits: more than 1032 to 1 cannot be.
         if (length / 1032 > compressed.Length + 1)

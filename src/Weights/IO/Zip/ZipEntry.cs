@@ -16,7 +16,7 @@ public sealed class ZipEntry
 
     internal ZipEntry(ByteSource archive, string name, ushort flags, ushort method, uint crc32, long compressedSize, long size, long offset)
     {
-        (_archive, Name, _flags, Method, Crc32, CompressedSize, Size, Offset) = (archive, name, flags, method, crc32, compressedSize, size, offset);
+        (_archive, Name, _flags, Method, Crc32, CompressedSize, Size, Offset) = (archive, name, flags, method, crc32 == 0 ? null : crc32, compressedSize, size, offset);
     }
 
     /// <summary>Name within the archive, folders separated by <c>/</c>.</summary>
@@ -25,8 +25,10 @@ public sealed class ZipEntry
     /// <summary>Compression method: 0 stored, 8 deflated, others are not read.</summary>
     public int Method { get; }
 
-    /// <summary>CRC-32 of the contents.</summary>
-    public uint Crc32 { get; }
+    /// <summary>
+    /// CRC-32 of the contents, or null where none was taken: <c>torch.save</c> can be told not to, and then writes 0.
+    /// </summary>
+    public uint? Crc32 { get; }
 
     /// <summary>Bytes in the archive.</summary>
     public long CompressedSize { get; }
@@ -72,7 +74,7 @@ public sealed class ZipEntry
         contents.ReadChunks(new byte[(int)Math.Clamp(contents.Length, 1, 1 << 16)], (_, chunk) => all.Write(chunk));
         byte[] bytes = all.ToArray();
         uint found = Crc32Value.Of(bytes);
-        return found == Crc32
+        return Crc32 is null || found == Crc32
             ? bytes
             : throw Refused(Fault.Corrupt, $"has the CRC-32 {found:x8}, but {Crc32:x8} was recorded when it was written: the file is damaged; get a fresh copy");
     }
@@ -102,7 +104,7 @@ public sealed class ZipEntry
     private WeightFileException Refused(Fault fault, string reason) =>
         new(fault, $"archive entry {WeightFileException.Quote(Name)} {reason}", offset: Offset);
 
-    private sealed class Contents(ByteSource bytes, uint crc32) : ByteSource
+    private sealed class Contents(ByteSource bytes, uint? crc32) : ByteSource
     {
         public override long Length => bytes.Length;
 
