@@ -33,9 +33,16 @@ internal static class Conversion
         return (source, target) => ThroughDoubles(from.Decode, from, source, to, target);
     }
 
-    /// <summary>Elements after which blocks of both types begin.</summary>
-    public static int CommonBlockLength(DType from, DType to) =>
-        from.BlockLength / (int)System.Numerics.BigInteger.GreatestCommonDivisor(from.BlockLength, to.BlockLength) * to.BlockLength;
+    /// <summary>Elements after which a block of each type begins.</summary>
+    public static int CommonBlockLength(DType from, DType to)
+    {
+        int common = from.BlockLength;
+        while (common % to.BlockLength != 0)
+        {
+            common += from.BlockLength;
+        }
+        return common;
+    }
 
     private static BlockConversion FromWideIntegers(DType from, DType to)
     {
