@@ -21,40 +21,23 @@ internal static class Ties
         {
             return (tensors, [], metadata);
         }
-        HashSet<string> names = tensors.Select(static tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
-        Dictionary<string, List<string>> others = new(StringComparer.Ordinal);
+        Dictionary<string, Tensor> byName = tensors.ToDictionary(static tensor => tensor.Name, StringComparer.Ordinal);
+        List<Alias> aliases = [];
         List<KeyValuePair<string, MetadataValue>> rest = [];
         foreach (KeyValuePair<string, MetadataValue> entry in metadata)
         {
-            if (entry.Key != FormatKey && entry.Value is MetadataValue.Text { Value: string kept } && names.Contains(kept) && !names.Contains(entry.Key))
+            if (entry.Key != FormatKey && entry.Value is MetadataValue.Text { Value: string kept } && byName.ContainsKey(kept) && !byName.ContainsKey(entry.Key))
             {
-                if (!others.TryGetValue(kept, out List<string>? tied))
-                {
-                    others.Add(kept, tied = []);
-                }
-                tied.Add(entry.Key);
+                aliases.Add(new Alias(entry.Key, kept, AliasKind.Same));
             }
             else
             {
                 rest.Add(entry);
             }
         }
-        if (others.Count == 0)
-        {
-            return (tensors, [], metadata);
-        }
-        List<Tensor> all = [];
-        List<Alias> aliases = [];
-        foreach (Tensor tensor in tensors)
-        {
-            all.Add(tensor);
-            foreach (string name in others.GetValueOrDefault(tensor.Name) ?? [])
-            {
-                all.Add(tensor.Rename(name));
-                aliases.Add(new Alias(name, tensor.Name, AliasKind.Same));
-            }
-        }
-        return (all, aliases, new MetadataValue.Map(rest));
+        // By name: the library writes metadata in an order that differs from run to run.
+        aliases.Sort(static (left, right) => CodePointOrder.Instance.Compare(left.Name, right.Name));
+        return ([.. tensors, .. aliases.Select(alias => byName[alias.Of].Rename(alias.Name))], aliases, new MetadataValue.Map(rest));
     }
 
     /// <summary>Decides which names are written, and tells the ledger.</summary>
