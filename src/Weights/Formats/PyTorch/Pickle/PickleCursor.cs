@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using Weights.IO;
 
 namespace Weights.Formats.PyTorch.Pickle;
 

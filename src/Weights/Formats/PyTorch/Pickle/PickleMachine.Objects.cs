@@ -42,10 +42,10 @@ internal sealed partial class PickleMachine
                 Build(Top(), state);
                 break;
             case PickleOpcode.PersId:
-                Push(new PicklePersistentId(ReadPersistentLine(), _at));
+                Push(Record(new PicklePersistentId(ReadPersistentLine(), _at)));
                 break;
             case PickleOpcode.BinPersId:
-                Push(new PicklePersistentId(Pop(), _at));
+                Push(Record(new PicklePersistentId(Pop(), _at)));
                 break;
             case PickleOpcode.Ext1 or PickleOpcode.Ext2 or PickleOpcode.Ext4:
                 throw Refuse(Fault.Unsupported, "the pickle names a class by its number in Python's extension registry, which the file does not hold");
@@ -101,5 +101,11 @@ internal sealed partial class PickleMachine
     {
         _calls.Add(call);
         return call;
+    }
+
+    private PicklePersistentId Record(PicklePersistentId id)
+    {
+        _persistentIds.Add(id);
+        return id;
     }
 }

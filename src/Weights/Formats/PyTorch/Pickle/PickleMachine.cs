@@ -1,5 +1,3 @@
-using Weights.IO;
-
 namespace Weights.Formats.PyTorch.Pickle;
 
 /// <summary>
@@ -22,6 +20,7 @@ internal sealed partial class PickleMachine
     private readonly PickleMemo _memo = new();
     private readonly List<PickleGlobal> _globals = [];
     private readonly List<PickleCall> _calls = [];
+    private readonly List<PicklePersistentId> _persistentIds = [];
     private long _at; // Where the current opcode stands.
     private int _opcodes;
 
@@ -35,6 +34,9 @@ internal sealed partial class PickleMachine
 
     /// <summary>Every call, in the order of the stream.</summary>
     public IReadOnlyList<PickleCall> Calls => _calls;
+
+    /// <summary>Every value kept outside, in the order of the stream.</summary>
+    public IReadOnlyList<PicklePersistentId> PersistentIds => _persistentIds;
 
     /// <summary>Offset of the byte after what has been read; after <see cref="Run"/>, of what follows the pickle.</summary>
     public long End => _cursor.Position;

@@ -169,6 +169,12 @@ internal abstract class PickleObject(long offset) : PickleNode
     /// <summary>What was set in it by key: it acts as a dict.</summary>
     public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> Entries => _entries ?? (IReadOnlyList<KeyValuePair<PickleNode, PickleNode>>)[];
 
+    /// <summary>What was set in it by key, as the dict it acts as; it shares the entries.</summary>
+    public PickleDict ToDict() => new(_entries ??= []);
+
+    /// <summary>Takes over what the pickle did to <paramref name="other"/>.</summary>
+    public void TakeOver(PickleObject other) => (_states, _items, _entries) = (other._states, other._items, other._entries);
+
     public void Build(PickleNode state) => (_states ??= []).Add(state);
 
     public void Add(ReadOnlySpan<PickleNode> items) => (_items ??= []).AddRange(items);

@@ -118,7 +118,17 @@ internal static class PickleNumbers
         return result.ToString();
     }
 
-    private static PickleNode Of(BigInteger value) => value >= long.MinValue && value <= long.MaxValue ? PickleInteger.Of((long)value) : new PickleBigInteger(value);
+    /// <summary>The node of an integer of any size.</summary>
+    public static PickleNode Of(BigInteger value) => value >= long.MinValue && value <= long.MaxValue ? PickleInteger.Of((long)value) : new PickleBigInteger(value);
+
+    /// <summary>Decimal digits, or hexadecimal ones beyond as many as Python prints: making those takes quadratic time.</summary>
+    public static string ToText(BigInteger value)
+    {
+        const double bitsPerDigit = 3.3219;
+        return value.GetBitLength() <= (long)(PickleLimits.Digits * bitsPerDigit)
+            ? value.ToString(CultureInfo.InvariantCulture)
+            : (value.Sign < 0 ? "-0x" : "0x") + BigInteger.Abs(value).ToString("x", CultureInfo.InvariantCulture).TrimStart('0');
+    }
 
     private static ReadOnlySpan<byte> Trim(ReadOnlySpan<byte> text) => text.Trim(" \t\r\n\v\f"u8);
 
