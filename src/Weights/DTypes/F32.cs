@@ -7,15 +7,23 @@ namespace Weights.DTypes
     /// </summary>
     internal readonly struct F32(float value) : IBlock<F32>
     {
+        private static readonly SmallFloat s_layout = new(exponentBits: 8, fractionBits: 23, bias: 127, Extremes.InfinityAndNaN);
+
         private readonly float _value = value;
 
         public static string Name => "F32";
 
         public static DTypeKind Kind => DTypeKind.Float;
 
-        public static void Decode(in F32 block, Span<double> values) => values[0] = block._value;
+        public static void Decode(in F32 block, Span<double> values) => values[0] = Widen(block._value);
 
-        public static F32 Encode(ReadOnlySpan<double> values) => new((float)values[0]);
+        public static F32 Encode(ReadOnlySpan<double> values) => new(Narrow(values[0]));
+
+        /// <summary>The number as a double. The processor would make signalling NaNs quiet; this keeps them.</summary>
+        public static double Widen(float value) => float.IsNaN(value) ? s_layout.Decode(BitConverter.SingleToUInt32Bits(value)) : value;
+
+        /// <summary>The nearest binary32; NaNs as in <see cref="Widen"/>.</summary>
+        public static float Narrow(double value) => double.IsNaN(value) ? BitConverter.UInt32BitsToSingle(s_layout.Encode(value)) : (float)value;
     }
 }
 

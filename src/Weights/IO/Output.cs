@@ -45,17 +45,25 @@ public sealed class Output : IDisposable
     /// <summary>Is told, from any thread, how many bytes the last copied chunk had.</summary>
     public Action<int>? Copied { get; init; }
 
-    /// <summary>Writes the files under temporary names.</summary>
+    /// <summary>Finds out, without touching anything, whether the files may be written.</summary>
     /// <exception cref="TargetExistsException">One is there and may not be replaced.</exception>
-    /// <exception cref="IOException">The disk is full, the folder is read-only, another process is writing the same target.</exception>
-    /// <exception cref="WeightFileException">The bytes of a tensor could not be read as its file describes them.</exception>
-    public void Write(IReadOnlyList<FileLayout> layouts)
+    /// <exception cref="IOException">One is a folder or a device.</exception>
+    public void Check(IReadOnlyList<FileLayout> layouts)
     {
         ArgumentNullException.ThrowIfNull(layouts);
         foreach (FileLayout layout in layouts)
         {
             CheckTarget(Target(layout.Name));
         }
+    }
+
+    /// <summary>Writes the files under temporary names.</summary>
+    /// <exception cref="TargetExistsException">One is there and may not be replaced.</exception>
+    /// <exception cref="IOException">The disk is full, the folder is read-only, another process is writing the same target.</exception>
+    /// <exception cref="WeightFileException">The bytes of a tensor could not be read as its file describes them.</exception>
+    public void Write(IReadOnlyList<FileLayout> layouts)
+    {
+        Check(layouts);
         RemoveDebris();
         foreach (FileLayout layout in layouts)
         {

@@ -1,0 +1,36 @@
+using System.CommandLine;
+using Weights.Passes;
+
+namespace Weights.Cli.CommandLine;
+
+/// <summary>Options that several verbs have; each verb has its own instances.</summary>
+internal static class CommonOptions
+{
+    /// <summary>The weight file to read.</summary>
+    public static Argument<string> Input(string name) => new(name) { Description = "a weight file, the index of a sharded one, or the folder of one" };
+
+    /// <summary>For programs.</summary>
+    public static Option<bool> Json() => new("--json") { Description = "print JSON instead of text" };
+
+    /// <summary>Which tensors.</summary>
+    public static Option<IReadOnlyList<Glob>> Filter() => Globs("--filter", "only tensors whose name matches, such as 'encoder.*'; may be repeated");
+
+    /// <summary>Which tensors not.</summary>
+    public static Option<IReadOnlyList<Glob>> Exclude() => Globs("--exclude", "no tensors whose name matches; may be repeated");
+
+    /// <summary>Which part of a nested file.</summary>
+    public static Option<string?> Root() => new("--root") { HelpName = "PATH", Description = "the part of a nested file to take, such as 'ema' or 'model.encoder'; '.' for everything in it" };
+
+    /// <summary>An option that may be given several times.</summary>
+    public static Option<IReadOnlyList<T>> Repeatable<T>(string name, string helpName, string description, Func<string, T> parse) => new(name)
+    {
+        HelpName = helpName,
+        Description = description,
+        Arity = ArgumentArity.OneOrMore,
+        AllowMultipleArgumentsPerToken = false,
+        DefaultValueFactory = static _ => [],
+        CustomParser = Parsing.Each(name, parse),
+    };
+
+    private static Option<IReadOnlyList<Glob>> Globs(string name, string description) => Repeatable(name, "GLOB", description, Glob.Parse);
+}

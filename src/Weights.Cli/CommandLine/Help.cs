@@ -1,0 +1,110 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using Weights.Cli.Terminal;
+
+namespace Weights.Cli.CommandLine;
+
+/// <summary>Prints what a command does, its arguments and options, and examples.</summary>
+internal sealed class Help(Session session) : SynchronousCommandLineAction
+{
+    private const int Indent = 2;
+    private const int Gap = 3;
+
+    // Wider lines are hard to read; where nobody counts columns it is also the width.
+    private const int WidestLine = 100;
+    private const int NarrowestText = 30;
+
+    /// <inheritdoc/>
+    public override bool ClearsParseErrors => true;
+
+    /// <inheritdoc/>
+    public override int Invoke(ParseResult parseResult)
+    {
+        Write(parseResult.CommandResult.Command, session.Results);
+        return ExitCode.Done;
+    }
+
+    /// <summary>Prints the help of a command.</summary>
+    public static void Write(Command command, Channel channel)
+    {
+        TextWriter writer = channel.Writer;
+        writer.WriteLine(command.Description);
+        writer.WriteLine();
+        writer.WriteLine($"Usage: {Usage(command)}");
+        List<(string Term, string Text)> verbs = [.. command.Subcommands.Where(static verb => !verb.Hidden).Select(static verb => (verb.Name, verb.Description ?? ""))];
+        List<(string Term, string Text)> arguments = [.. command.Arguments.Select(static argument => (Label(argument), argument.Description ?? ""))];
+        List<(string Term, string Text)> options = [.. OptionsOf(command).Where(static option => !option.Hidden).Select(static option => (Term(option), option.Description ?? ""))];
+        int width = verbs.Concat(arguments).Concat(options).Max(static row => row.Term.Length);
+        WriteSection(channel, "Verbs", verbs, width);
+        WriteSection(channel, "Arguments", arguments, width);
+        WriteSection(channel, "Options", options, width);
+        if (command is Verb { Examples: var examples })
+        {
+            writer.WriteLine();
+            writer.WriteLine(channel.Paint(Style.Bold, "Examples"));
+            foreach ((string example, string does) in examples)
+            {
+                writer.WriteLine($"  {channel.Paint(Style.Dim, $"# {does}")}");
+                writer.WriteLine($"  {example}");
+            }
+        }
+        else
+        {
+            writer.WriteLine();
+            writer.WriteLine($"{Usage(command.Subcommands[0]).Split(' ')[0]} VERB --help tells more and gives examples.");
+        }
+    }
+
+    private static void WriteSection(Channel channel, string title, List<(string Term, string Text)> rows, int termWidth)
+    {
+        if (rows.Count == 0)
+        {
+            return;
+        }
+        channel.Writer.WriteLine();
+        channel.Writer.WriteLine(channel.Paint(Style.Bold, title));
+        int textColumn = Indent + termWidth + Gap;
+        int width = Math.Min(channel.Width ?? WidestLine, WidestLine) - textColumn;
+        // On a narrow terminal the text stands under its term.
+        bool isBelow = width < NarrowestText;
+        textColumn = isBelow ? 2 * Indent : textColumn;
+        foreach ((string term, string text) in rows)
+        {
+            channel.Writer.Write(new string(' ', Indent));
+            channel.Writer.Write(channel.Paint(Style.Cyan, term));
+            int column = Indent + term.Length;
+            foreach (string line in CellWidth.Wrap(text, isBelow ? Math.Max(width + termWidth + Gap - Indent, NarrowestText) : width))
+            {
+                if (isBelow || column > Indent + termWidth)
+                {
+                    channel.Writer.WriteLine();
+                    column = 0;
+                }
+                channel.Writer.Write(new string(' ', textColumn - column));
+                channel.Writer.Write(line);
+                column = int.MaxValue;
+            }
+            channel.Writer.WriteLine();
+        }
+    }
+
+    private static string Usage(Command command)
+    {
+        List<string> words = [command is RootCommand ? Tree.CommandName : $"{Tree.CommandName} {command.Name}"];
+        words.AddRange(command.Subcommands.Count > 0 ? ["VERB"] : command.Arguments.Select(Label));
+        words.Add("[OPTIONS]");
+        return string.Join(' ', words);
+    }
+
+    private static string Label(Argument argument) => argument.Arity.MaximumNumberOfValues > 1 ? $"{argument.Name}..." : argument.Name;
+
+    private static string Term(Option option)
+    {
+        string names = string.Join(", ", option.Aliases.Append(option.Name).Where(static name => name.StartsWith('-')).OrderBy(static name => name.Length));
+        return option.Arity.MaximumNumberOfValues == 0 || option.HelpName is null ? names : $"{names} {option.HelpName}";
+    }
+
+    private static IEnumerable<Option> OptionsOf(Command command) =>
+        command.Options.Concat(command.Parents.OfType<Command>().SelectMany(static parent => parent.Options).Where(static option => option.Recursive));
+}

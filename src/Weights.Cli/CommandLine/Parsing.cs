@@ -1,0 +1,63 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+
+namespace Weights.Cli.CommandLine;
+
+/// <summary>Parsers of option values; what is wrong with one becomes the sentence of a parse error.</summary>
+internal static class Parsing
+{
+    private static readonly (string Suffix, long Bytes)[] s_units =
+    [
+        ("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40),
+        ("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("B", 1),
+    ];
+
+    /// <summary>One of a few words.</summary>
+    public static Func<ArgumentResult, T?> Choice<T>(string option, params (string Word, T Value)[] choices) => result =>
+    {
+        string word = result.Tokens[0].Value;
+        foreach ((string choice, T value) in choices)
+        {
+            if (choice == word)
+            {
+                return value;
+            }
+        }
+        result.AddError($"{option} {word} is none of {string.Join(", ", choices.Select(static choice => choice.Word))}");
+        return default;
+    };
+
+    /// <summary>Each value of a repeatable option by <paramref name="parse"/>, which throws <see cref="FormatException"/> with a sentence.</summary>
+    public static Func<ArgumentResult, IReadOnlyList<T>?> Each<T>(string option, Func<string, T> parse) => result =>
+    {
+        List<T> values = [];
+        foreach (Token token in result.Tokens)
+        {
+            try
+            {
+                values.Add(parse(token.Value));
+            }
+            catch (FormatException error)
+            {
+                result.AddError($"{option}: {error.Message}");
+                return null;
+            }
+        }
+        return values;
+    };
+
+    /// <summary>A number of bytes as the Hub's libraries write it: 5GB is 5·10⁹, 2GiB is 2·2³⁰, a bare number is bytes.</summary>
+    public static long? Size(ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value.Trim();
+        (string suffix, long unit) = s_units.FirstOrDefault(unit => text.EndsWith(unit.Suffix, StringComparison.OrdinalIgnoreCase), ("", 1));
+        if (decimal.TryParse(text.AsSpan(0, text.Length - suffix.Length).TrimEnd(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out decimal number)
+            && number < long.MaxValue / unit && number * unit >= 1)
+        {
+            return (long)(number * unit);
+        }
+        result.AddError($"'{text}' is not a size; sizes are like 5GB, 500MB or 2GiB");
+        return null;
+    }
+}

@@ -1,0 +1,51 @@
+using Weights.Cli.Reports;
+using Weights.Cli.Terminal;
+using Weights.Formats;
+using Weights.Passes;
+
+namespace Weights.Cli.Commands;
+
+/// <summary>The input of a verb: opened and narrowed down to the tensors that were asked for.</summary>
+internal static class Source
+{
+    /// <summary>Opens a weight file; says so where its extension promises another format.</summary>
+    /// <exception cref="UsageException">A root is given, but files of its format have none.</exception>
+    public static Checkpoint Open(string path, string? root, Session session, bool isQuiet = false)
+    {
+        Checkpoint checkpoint = Format.Open(path, new ReadOptions { Root = root });
+        string name = checkpoint.Origin.Format;
+        if (root is not null && Format.ByName(name) is { HasRoots: false })
+        {
+            checkpoint.Dispose();
+            throw new UsageException($"{path}: {name} files do not nest, so --root means nothing here; leave it out");
+        }
+        if (!isQuiet && File.Exists(path) && Format.ByExtension(path) is { } expected && expected.Name != name)
+        {
+            session.Note($"{path} holds {name} by its content, although its extension says {expected.Name}");
+        }
+        return checkpoint;
+    }
+
+    /// <summary>The tensors that <c>--filter</c> and <c>--exclude</c> leave.</summary>
+    /// <exception cref="UsageException">
+    /// A filter matches none, or none is left: a report on nothing, or a file of nothing, is never what was meant.
+    /// </exception>
+    public static Checkpoint Select(Checkpoint checkpoint, IReadOnlyList<Glob> filter, IReadOnlyList<Glob> exclude, Ledger ledger, Session session)
+    {
+        string file = checkpoint.Origin.Path;
+        string tensors = Quantity.Of(checkpoint.Tensors.Count, "tensor");
+        bool MatchesNone(Glob glob) => !checkpoint.Tensors.Any(tensor => glob.IsMatch(tensor.Name));
+        if (filter.FirstOrDefault(MatchesNone) is { } vain)
+        {
+            throw new UsageException($"{file}: none of its {tensors} matches --filter '{vain}'; 'weights inspect' without it lists their names");
+        }
+        if (exclude.FirstOrDefault(MatchesNone) is { } needless)
+        {
+            session.Warn($"{file}: none of its {tensors} matches --exclude '{needless}'");
+        }
+        Checkpoint selected = checkpoint.Select(filter, exclude, ledger);
+        return selected.Tensors.Count > 0 || filter.Count + exclude.Count == 0
+            ? selected
+            : throw new UsageException($"{file}: --exclude leaves none of its {tensors}; 'weights inspect' without it lists their names");
+    }
+}

@@ -1,0 +1,99 @@
+using Weights.Cli.Terminal;
+using Weights.Passes;
+
+namespace Weights.Cli.Reports;
+
+/// <summary><c>weights inspect</c> for people.</summary>
+internal static class InspectText
+{
+    // Metadata can hold a tokenizer; what is longer than this is read with other tools.
+    private const int LongestValue = 1000;
+    private const int WidestKey = 24;
+
+    /// <summary>Prints the whole report.</summary>
+    public static void Write(Inspection inspection, Channel channel)
+    {
+        WriteSummary(inspection, channel);
+        if (inspection.Rows.Count > 0)
+        {
+            channel.Writer.WriteLine();
+            Table(inspection).Write(inspection.Rows, channel);
+        }
+    }
+
+    private static void WriteSummary(Inspection inspection, Channel channel)
+    {
+        Checkpoint checkpoint = inspection.Checkpoint;
+        Origin origin = checkpoint.Origin;
+        Fields fields = new(channel);
+        channel.Writer.WriteLine(channel.Paint(Style.Bold, Printable.Escape(origin.Path)));
+        fields.Write("format", Printable.Escape(origin.Variant.Length == 0 ? origin.Format : $"{origin.Format} ({origin.Variant})"));
+        fields.Write("size", $"{Quantity.Bytes(origin.FileBytes)} ({Quantity.Of(origin.FileBytes, "byte")})");
+        string selected = checkpoint.Tensors.Count == inspection.FileTensors ? "" : $" of {inspection.FileTensors:N0}";
+        fields.Write("tensors", $"{checkpoint.Tensors.Count:N0}{selected}, {Quantity.Bytes(checkpoint.TensorBytes)}");
+        fields.Write("parameters", Quantity.Parameters(checkpoint.ParameterCount));
+        fields.Write("dtypes", [.. Aligned(inspection.DTypes)]);
+        fields.Write("metadata", [.. Metadata(checkpoint.Metadata, fields.ListWidth)]);
+        fields.Write("aliases", [.. checkpoint.Aliases.Select(alias => Line($"{alias.Name} {(alias.Kind == AliasKind.Same ? "is" : "overlaps")} {alias.Of}", fields.ListWidth))]);
+        fields.Write("left out", [.. checkpoint.LeftOut.Select(part => Line($"{part.Path}: {part.Reason}", fields.ListWidth))]);
+    }
+
+    private static IEnumerable<string> Aligned(IReadOnlyList<DTypeTotal> totals)
+    {
+        List<string[]> rows = [.. totals.Select(static total => (string[])[total.DType.Name, $"{total.Elements:N0}", Quantity.Bytes(total.Bytes), Quantity.Of(total.Tensors, "tensor")])];
+        foreach (string[] row in rows)
+        {
+            int Widest(int column) => rows.Max(other => other[column].Length);
+            yield return $"{row[0].PadRight(Widest(0))}  {row[1].PadLeft(Widest(1))}  {row[2].PadLeft(Widest(2))}  {row[3]}";
+        }
+    }
+
+    private static IEnumerable<string> Metadata(MetadataValue.Map metadata, int? width)
+    {
+        int widest = metadata.Count == 0 ? 0 : metadata.Max(static entry => CellWidth.Of(Printable.Escape(entry.Key)));
+        int keyWidth = Math.Min(widest, Math.Min(WidestKey, (width ?? int.MaxValue) / 3));
+        foreach ((string key, MetadataValue value) in metadata)
+        {
+            string name = Printable.Escape(key);
+            name = width is null ? name : CellWidth.ShortenMiddle(name, keyWidth);
+            yield return Line($"{name}{new string(' ', Math.Max(0, keyWidth - CellWidth.Of(name)))}  {Shortened(value.ToText())}", width);
+        }
+    }
+
+    private static string Shortened(string value) => value.Length <= LongestValue ? value : $"{value[..LongestValue]}… ({value.Length:N0} characters; --json has all)";
+
+    private static string Line(string text, int? width)
+    {
+        string safe = Printable.Escape(text);
+        return width is { } columns ? CellWidth.ShortenEnd(safe, columns) : safe;
+    }
+
+    private static Table<Tensor> Table(Inspection inspection)
+    {
+        List<Column<Tensor>> columns =
+        [
+            new("dtype", static tensor => tensor.DType.Name) { Style = Style.Cyan },
+            new("shape", static tensor => tensor.Shape.ToString()),
+            new("bytes", static tensor => Quantity.Bytes(tensor.Bytes.Length)) { IsNumber = true },
+            new("share", tensor => Quantity.Percent(tensor.Bytes.Length, inspection.FileTensorBytes)) { IsNumber = true, IsOptional = true, Style = Style.Dim },
+        ];
+        if (inspection.Statistics is { } statistics)
+        {
+            columns.AddRange(StatisticsColumns(statistics));
+        }
+        return new Table<Tensor>("tensor", static tensor => Printable.Escape(tensor.Name), columns);
+    }
+
+    private static IEnumerable<Column<Tensor>> StatisticsColumns(IReadOnlyDictionary<Tensor, TensorStatistics> statistics)
+    {
+        Column<Tensor> Real(string title, Func<TensorStatistics, double?> value) =>
+            new(title, tensor => value(statistics[tensor]) is { } number ? Quantity.Real(number) : "-") { IsNumber = true };
+        Column<Tensor> Count(string title, Func<TensorStatistics, long> value) =>
+            new(title, tensor => $"{value(statistics[tensor]):N0}") { IsNumber = true };
+        return
+        [
+            Real("min", static of => of.Min), Real("max", static of => of.Max), Real("mean", static of => of.Mean), Real("std", static of => of.StandardDeviation),
+            Count("zeros", static of => of.Zeros), Count("NaN", static of => of.NaNs), Count("Inf", static of => of.Infinities),
+        ];
+    }
+}

@@ -1,0 +1,36 @@
+using Weights.DTypes;
+
+namespace Weights.DTypes
+{
+    /// <summary>
+    /// bfloat16: the upper half of an IEEE 754 binary32.
+    /// <code>
+    /// bit  15   14 … 7     6 … 0
+    ///      s    exponent   fraction      bias 127
+    /// </code>
+    /// Largest 255 · 2¹²⁰ ≈ 3.39e38, smallest 2⁻¹³³. Source: Intel, "BFLOAT16 – Hardware Numerics Definition", 338302-001.
+    /// </summary>
+    internal readonly struct BF16(ushort value) : IBlock<BF16>
+    {
+        private static readonly SmallFloat s_layout = new(exponentBits: 8, fractionBits: 7, bias: 127, Extremes.InfinityAndNaN);
+
+        private readonly ushort _value = value;
+
+        public static string Name => "BF16";
+
+        public static DTypeKind Kind => DTypeKind.Float;
+
+        public static void Decode(in BF16 block, Span<double> values) => values[0] = s_layout.Decode(block._value);
+
+        public static BF16 Encode(ReadOnlySpan<double> values) => new((ushort)s_layout.Encode(values[0]));
+    }
+}
+
+namespace Weights
+{
+    public abstract partial class DType
+    {
+        /// <summary>bfloat16: the upper half of an IEEE 754 binary32.</summary>
+        public static DType BF16 { get; } = Register(new BlockType<BF16>());
+    }
+}

@@ -1,0 +1,102 @@
+using Weights.IO;
+
+namespace Weights.Formats;
+
+public abstract partial class Format
+{
+    /// <summary>Opens a file of any format, or a folder that holds one checkpoint. Its content decides, not its extension.</summary>
+    /// <returns>The checkpoint, which owns the open files.</returns>
+    /// <exception cref="WeightFileException">It is refused; the exception names the file.</exception>
+    /// <exception cref="IOException">It is not there or cannot be read.</exception>
+    public static Checkpoint Open(string path, ReadOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        if (Directory.Exists(path))
+        {
+            path = FileOfFolder(path);
+        }
+        FileInput input = new(path);
+        try
+        {
+            Format format = Detect(input);
+            options ??= new ReadOptions();
+            if (!format.HasRoots && options.Root is not (null or "."))
+            {
+                throw new WeightFileException(Fault.Unsupported, $"is a {format.Name} file, which has no parts to choose from; leave out the root {WeightFileException.Quote(options.Root)}");
+            }
+            return format.Read(input, options);
+        }
+        catch (WeightFileException error)
+        {
+            input.Dispose();
+            throw error.In(path);
+        }
+        catch
+        {
+            input.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The format whose content the file has.</summary>
+    /// <exception cref="WeightFileException">It has none's; the exception says what it is instead.</exception>
+    /// <exception cref="IOException">The file could not be read.</exception>
+    public static Format Detect(Input input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        List<Format> claims = [.. All.Where(format => format.Sniff(input))];
+        // Content leaves no choice, but should two formats ever claim one file, its name may decide.
+        Format? named = claims.Count > 1 ? ByExtension(input.Path) : null;
+        return named is not null && claims.Contains(named) ? named
+            : claims.Count > 0 ? claims[0]
+            : throw Diagnosis.Of(input);
+    }
+
+    /// <summary>The format of that name, in any case; null when there is none.</summary>
+    public static Format? ByName(string name) => All.FirstOrDefault(format => format.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>The format whose extension the path ends in, the longest if several do; null when none does.</summary>
+    public static Format? ByExtension(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return All
+            .SelectMany(static format => format.Extensions, static (format, extension) => (Format: format, Extension: extension))
+            .Where(pair => path.EndsWith(pair.Extension, StringComparison.OrdinalIgnoreCase))
+            .MaxBy(static pair => pair.Extension.Length).Format;
+    }
+
+    private static string FileOfFolder(string folder)
+    {
+        List<string> names;
+        try
+        {
+            names = [.. Directory.EnumerateFiles(folder).Select(static path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+        }
+        catch (UnauthorizedAccessException error)
+        {
+            throw new IOException($"{Printable.Escape(folder)}: permission denied", error);
+        }
+        string[] candidates = [.. All.Select(format => format.FindInFolder(names)).OfType<string>().Distinct(StringComparer.Ordinal)];
+        if (candidates.Length == 1)
+        {
+            return Path.Combine(folder, candidates[0]);
+        }
+        string[] files = candidates.Length > 0 ? candidates : [.. names.Where(static name => ByExtension(name) is not null)];
+        throw new WeightFileException(
+            Fault.Unsupported,
+            files.Length switch
+            {
+                0 => $"is a folder without a weight file in it; those end in {string.Join(", ", All.SelectMany(static format => format.Extensions).Distinct().Order(StringComparer.Ordinal))}",
+                _ when candidates.Length > 0 => $"is a folder with several checkpoints: {Some(files)}; name the one to open",
+                _ => $"is a folder with several weight files and no index that makes them one checkpoint: {Some(files)}; name the one to open, or get the index",
+            },
+            folder);
+    }
+
+    private static string Some(string[] names)
+    {
+        const int shown = 4;
+        string first = string.Join(", ", names.Take(shown).Select(WeightFileException.Quote));
+        return names.Length <= shown ? first : $"{first} and {names.Length - shown:N0} more";
+    }
+}

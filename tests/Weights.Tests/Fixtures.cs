@@ -1,0 +1,46 @@
+using System.Runtime.CompilerServices;
+
+namespace Weights.Tests;
+
+/// <summary>The files in <c>fixtures/</c>, found from where the tests' sources are.</summary>
+internal static class Fixtures
+{
+    private static readonly string s_root = System.IO.Path.GetFullPath(System.IO.Path.Combine(SourceFolder(), "..", "..", "fixtures"));
+
+    /// <summary>Path of a fixture, with folders separated by <c>/</c>.</summary>
+    public static string Path(string name) => System.IO.Path.Combine(s_root, name);
+
+    /// <summary>Root of the repository.</summary>
+    public static string Repository => System.IO.Path.GetDirectoryName(s_root)!;
+
+    /// <summary>
+    /// Every weight file under <c>fixtures/*/KIND/</c>, as paths below <c>fixtures/</c>; listings, indexes' shards and texts are not among them.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">There is none: a test that walks a folder must not pass over an empty one.</exception>
+    public static TheoryData<string> All(string kind) => [.. Names(kind)];
+
+    /// <summary>As <see cref="All"/>, as plain strings.</summary>
+    public static IReadOnlyList<string> Names(string kind)
+    {
+        List<string> files = [];
+        foreach (string format in Directory.EnumerateDirectories(s_root))
+        {
+            string folder = System.IO.Path.Combine(format, kind);
+            if (Directory.Exists(folder))
+            {
+                files.AddRange(Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(IsWeightFile));
+            }
+        }
+        return files.Count == 0
+            ? throw new InvalidOperationException($"there are no fixtures of kind '{kind}' under {s_root}")
+            : [.. files.Select(static file => System.IO.Path.GetRelativePath(s_root, file).Replace('\\', '/')).Order(StringComparer.Ordinal)];
+    }
+
+    private static bool IsWeightFile(string path)
+    {
+        string extension = System.IO.Path.GetExtension(path);
+        return extension is not (".md" or ".py" or ".tsv") && (extension != ".json" || path.EndsWith(".index.json", StringComparison.Ordinal));
+    }
+
+    private static string SourceFolder([CallerFilePath] string path = "") => System.IO.Path.GetDirectoryName(path)!;
+}
