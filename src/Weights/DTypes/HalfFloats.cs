@@ -5,7 +5,7 @@ namespace Weights.DTypes;
 
 /// <summary>
 /// F32 to and from F16 and BF16, sixteen numbers at a time: the casts that weights go through most. The results are those
-/// of <see cref="SmallFloat"/>, bit for bit, NaNs included.
+/// of <see cref="SmallFloat{T}"/>, bit for bit, NaNs included.
 /// </summary>
 internal static class HalfFloats
 {
