@@ -118,7 +118,8 @@ public class TensorStatisticsTests
     public void Damaged_bytes_are_told()
     {
         Tensor tensor = new("t", DType.U8, new Shape(10 << 20), new RecordedBytes(new byte[10 << 20], 0x12345678));
-        Assert.Equal(Fault.Corrupt, Assert.Throws<WeightFileException>(() => TensorStatistics.Of(tensor, default)).Fault);
+        WeightFileException error = Assert.Throws<WeightFileException>(() => TensorStatistics.Of(tensor, default));
+        Assert.Equal((Fault.Corrupt, "t"), (error.Fault, error.Tensor));
     }
 
     [Fact]
@@ -127,6 +128,8 @@ public class TensorStatisticsTests
         using CancellationTokenSource source = new();
         source.Cancel();
         Assert.ThrowsAny<OperationCanceledException>(() => TensorStatistics.Of(Samples.Tensor("t", DType.F32, 1, 2), source.Token));
+        Tensor large = new("t", DType.U8, new Shape(10 << 20), new RecordedBytes(new byte[10 << 20], null));
+        Assert.ThrowsAny<OperationCanceledException>(() => TensorStatistics.Of(large, source.Token));
     }
 
     private static TensorStatistics Of(DType dtype, params double[] values) => TensorStatistics.Of(Samples.Tensor("t", dtype, values), default);
