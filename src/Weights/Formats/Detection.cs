@@ -84,7 +84,7 @@ public abstract partial class Format
         {
             throw new IOException($"{Printable.Escape(folder)}: permission denied", error);
         }
-        string[] candidates = [.. All.Select(format => format.FindInFolder(names)).OfType<string>().Distinct(StringComparer.Ordinal)];
+        string[] candidates = [.. All.Select(format => format.FindInFolder(names)).OfType<string>().Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         if (candidates.Length == 1)
         {
             return Path.Combine(folder, candidates[0]);

@@ -34,7 +34,7 @@ internal static class Diagnosis
         Program("ELF", 0x7F, (byte)'E', (byte)'L', (byte)'F'),
         Program("Mach-O", 0xCF, 0xFA, 0xED, 0xFE),
         new(Fault.Unsupported, static input => StartsWith(input, "%PDF-"u8), static _ => "is a PDF document, not weights; name the file that holds them"),
-        new(Fault.Unsupported, static input => StartsWith(input, "\x89PNG"u8) || StartsWith(input, [0xFF, 0xD8, 0xFF]), static _ => "is a picture, not weights; name the file that holds them"),
+        new(Fault.Unsupported, static input => StartsWith(input, [0x89, (byte)'P', (byte)'N', (byte)'G']) || StartsWith(input, [0xFF, 0xD8, 0xFF]), static _ => "is a picture, not weights; name the file that holds them"),
         new(Fault.Corrupt, IsHtml, static input => $"is a web page, not weights{Between(input, "<title", "</title>")}: the address led to a page for people, such as a login or an error; download the file itself"),
         new(Fault.Corrupt, static input => StartsWithWord(input, "<"), static input => $"is XML, not weights{Between(input, "<Message", "</Message>")}: probably a server's error message; download the file again"),
         new(Fault.Corrupt, static input => JsonError(input) is not null, static input => $"is a server's answer, not weights: it says {WeightFileException.Quote(JsonError(input)!)}; download the file again"),
