@@ -33,7 +33,9 @@ internal static class Json
         writer.WriteStartArray(name);
         foreach (T item in items)
         {
+            // The writer puts a raw value right behind the comma; blanks at its start are the value's own.
             line.ResetWrittenCount();
+            line.Write("\n    "u8);
             lineWriter.Reset(line);
             lineWriter.WriteStartObject();
             members(lineWriter, item);
