@@ -51,7 +51,7 @@ public partial class ArchitectureTests
     }
 
     // Types at the top level of their file; nested ones are reached through them.
-    private static IEnumerable<string> DeclaredTypes(string folder)
+    private static List<string> DeclaredTypes(string folder)
     {
         List<string> types = [];
         foreach (string file in Sources(folder))
