@@ -13,7 +13,7 @@ internal static class SafetensorsLayout
     {
         CheckNames(checkpoint.Tensors);
         Ties.Plan plan = Ties.Choose(checkpoint, options.Aliases, ledger);
-        StoredTypes.Check(plan.Tensors);
+        TypeCheck.Require("safetensors", StoredTypes.ByName, plan.Tensors);
         List<KeyValuePair<string, string>> metadata = Metadata(checkpoint, ledger);
         ShardPlan shards = ShardPlan.Make(plan.Tensors, fileName, ".safetensors", options.MaxShardBytes);
         List<FileLayout> files = [];

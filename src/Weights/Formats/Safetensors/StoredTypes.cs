@@ -37,39 +37,4 @@ internal static class StoredTypes
         }
         return null;
     }
-
-    /// <summary>Refuses tensors whose types are not stored: says which, and how to have them stored.</summary>
-    /// <exception cref="WeightFileException"><see cref="Fault.Unsupported"/>.</exception>
-    public static void Check(IReadOnlyList<Tensor> tensors)
-    {
-        List<string> problems = [];
-        List<string> casts = [];
-        foreach (IGrouping<DType, Tensor> group in tensors.Where(static tensor => Rank(tensor.DType) < 0).GroupBy(static tensor => tensor.DType))
-        {
-            problems.Add($"{group.Key.Name} ({Some([.. group.Select(static tensor => tensor.Name)])})");
-            casts.Add($"--cast {group.Key.Name}={Substitute(group.Key).Name}");
-        }
-        if (problems.Count > 0)
-        {
-            throw new WeightFileException(Fault.Unsupported, $"safetensors cannot store {string.Join(" or ", problems)}; convert with {string.Join(' ', casts)} or leave out with --exclude");
-        }
-    }
-
-    /// <summary>The first few of the names, quoted, and how many more there are.</summary>
-    public static string Some(IReadOnlyList<string> names)
-    {
-        const int shown = 2;
-        string first = string.Join(", ", names.Take(shown).Select(WeightFileException.Quote));
-        return names.Count <= shown ? first : $"{first} and {names.Count - shown:N0} more";
-    }
-
-    // The narrowest type of the same kind that is no narrower; blocks with scales become plain F32.
-    private static DType Substitute(DType dtype)
-    {
-        IEnumerable<DType> sameKind = s_types.Where(type => type.Kind == dtype.Kind && type.BlockLength == 1);
-        bool isScaled = dtype.BlockLength > 1 && dtype.Kind == DTypeKind.Float;
-        double bits = isScaled ? 32 : dtype.BitsPerElement;
-        return sameKind.Where(type => type.BitsPerElement >= bits).MinBy(static type => type.BitsPerElement)
-            ?? sameKind.MaxBy(static type => type.BitsPerElement)!;
-    }
 }

@@ -16,6 +16,9 @@ internal static class PyTorchLayout
 {
     private const int Alignment = 64;
 
+    // By which the Hub's files name their framework: true of every PyTorch file, so nothing is lost with it.
+    private const string FrameworkKey = "format";
+
     // As many as Python's own pickler puts between a mark and SETITEMS.
     private const int Batch = 1000;
 
@@ -49,31 +52,68 @@ internal static class PyTorchLayout
     /// <summary>Element types that can be written.</summary>
     public static IReadOnlyList<DType> DTypes { get; } = [.. DType.All.Where(static dtype => s_dtypes.ContainsKey(dtype.Name))];
 
-    /// <summary>The archive for the given tensors.</summary>
-    /// <param name="tensors">Tensors in the order of the dict.</param>
-    /// <param name="storageOf">For a tensor that is the same as an earlier one, the name of that one; else its own name.</param>
-    /// <param name="fileName">Name of the file.</param>
-    public static FileLayout Archive(IReadOnlyList<Tensor> tensors, Func<string, string> storageOf, string fileName)
+    /// <summary>The files of a checkpoint: one archive, or shards and their index, which comes last.</summary>
+    /// <remarks>
+    /// Names of the same tensor share one storage, whatever <see cref="WriteOptions.Aliases"/> says: every loader finds every name and
+    /// one copy is written. Across shards nothing can be shared, so such names go to one shard.
+    /// </remarks>
+    /// <exception cref="WeightFileException"><see cref="Fault.Unsupported"/>: a type or a name that a pickle of torch cannot hold.</exception>
+    public static IReadOnlyList<FileLayout> Create(Checkpoint checkpoint, string fileName, WriteOptions options, Ledger ledger)
+    {
+        TypeCheck.Require("PyTorch", DTypes, checkpoint.Tensors);
+        Dictionary<string, string> sameAs = new(StringComparer.Ordinal);
+        foreach (Alias alias in checkpoint.Aliases.Where(static alias => alias.Kind == AliasKind.Same))
+        {
+            sameAs[alias.Name] = sameAs.GetValueOrDefault(alias.Of, alias.Of);
+        }
+        Tell(checkpoint, ledger);
+        string single = fileName.EndsWith(ShardIndex.Suffix, StringComparison.OrdinalIgnoreCase) ? fileName[..^ShardIndex.Suffix.Length] : fileName;
+        string extension = Path.GetExtension(single) is { Length: > 0 } named ? named : ".pt";
+        ShardPlan plan = ShardPlan.Make(checkpoint.Tensors, fileName, extension, options.MaxShardBytes, sameAs);
+        List<FileLayout> files = [.. plan.Shards.Select(shard => Archive(shard, name => sameAs.GetValueOrDefault(name, name)))];
+        if (plan.Index is { } index)
+        {
+            files.Add(index);
+        }
+        return files;
+    }
+
+    // A dict of tensors is all that is written: what else the checkpoint says is named in the ledger.
+    private static void Tell(Checkpoint checkpoint, Ledger ledger)
+    {
+        string[] keys = [.. checkpoint.Metadata.Select(static entry => entry.Key).Where(static key => key != FrameworkKey)];
+        if (keys.Length > 0)
+        {
+            ledger.Add(LedgerKind.LeftOut, "metadata", $"a PyTorch state dict holds tensors only; not written: {string.Join(", ", keys.Take(8).Select(WeightFileException.Quote))}{(keys.Length > 8 ? $" and {keys.Length - 8:N0} more" : "")}");
+        }
+        Alias[] overlapping = [.. checkpoint.Aliases.Where(static alias => alias.Kind == AliasKind.Overlapping)];
+        if (overlapping.Length > 0)
+        {
+            string others = overlapping.Length > 1 ? $", as do {overlapping.Length - 1:N0} more such names" : "";
+            ledger.Add(LedgerKind.Untied, overlapping[0].Name, $"is another view of the storage of {WeightFileException.Quote(overlapping[0].Of)} and gets a storage of its own{others}");
+        }
+    }
+
+    private static FileLayout Archive(Shard shard, Func<string, string> storageOf)
     {
         ZipLayout zip = new(Alignment);
         Dictionary<string, int> keys = new(StringComparer.Ordinal);
         List<Tensor> stored = [];
-        foreach (Tensor tensor in tensors)
+        foreach (Tensor tensor in shard.Tensors)
         {
-            if (!keys.ContainsKey(storageOf(tensor.Name)))
+            if (keys.TryAdd(storageOf(tensor.Name), keys.Count))
             {
-                keys.Add(storageOf(tensor.Name), keys.Count);
                 stored.Add(tensor);
             }
         }
-        zip.Add("archive/data.pkl", new MemoryBytes(Pickle(tensors, name => keys[storageOf(name)])));
+        zip.Add("archive/data.pkl", new MemoryBytes(Pickle(shard.Tensors, name => keys[storageOf(name)])));
         zip.Add("archive/byteorder", new MemoryBytes("little"u8.ToArray()));
         for (int key = 0; key < stored.Count; key++)
         {
             zip.Add($"archive/data/{key}", stored[key].Bytes, stored[key].Name);
         }
         zip.Add("archive/version", new MemoryBytes("3\n"u8.ToArray()));
-        return zip.ToFile(fileName);
+        return zip.ToFile(shard.FileName);
     }
 
     private static byte[] Pickle(IReadOnlyList<Tensor> tensors, Func<string, int> key)
