@@ -28,10 +28,15 @@ namespace Weights.Formats.PyTorch
 
         public override bool HasRoots => true;
 
-        public override bool Sniff(Input input) => TorchZip.Sniff(input);
+        public override bool Sniff(Input input) => TorchZip.Sniff(input) || LegacyFile.Sniff(input.Head);
 
         public override Checkpoint Read(Input input, ReadOptions options)
         {
+            if (LegacyFile.Sniff(input.Head))
+            {
+                LegacyFile legacy = LegacyFile.Open(input);
+                return ReadValue(input, options, legacy, legacy.Value, $"legacy, {legacy.Count} storages");
+            }
             TorchZip archive = TorchZip.Open(input);
             if (archive.IsScript)
             {
