@@ -39,7 +39,7 @@ internal static class Fixtures
     private static bool IsWeightFile(string path)
     {
         string extension = System.IO.Path.GetExtension(path);
-        return extension is not (".md" or ".py" or ".tsv") && (extension != ".json" || path.EndsWith(".index.json", StringComparison.Ordinal));
+        return extension is not (".md" or ".py" or ".tsv" or ".shard") && (extension != ".json" || path.EndsWith(".index.json", StringComparison.Ordinal));
     }
 
     private static string SourceFolder([CallerFilePath] string path = "") => System.IO.Path.GetDirectoryName(path)!;

@@ -59,10 +59,18 @@ public abstract partial class Format
     public static Format? ByExtension(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        return All
-            .SelectMany(static format => format.Extensions, static (format, extension) => (Format: format, Extension: extension))
-            .Where(pair => path.EndsWith(pair.Extension, StringComparison.OrdinalIgnoreCase))
-            .MaxBy(static pair => pair.Extension.Length).Format;
+        (Format? longest, int length) = (null, 0);
+        foreach (Format format in All)
+        {
+            foreach (string extension in format.Extensions)
+            {
+                if (extension.Length > length && path.EndsWith(extension, StringComparison.OrdinalIgnoreCase))
+                {
+                    (longest, length) = (format, extension.Length);
+                }
+            }
+        }
+        return longest;
     }
 
     private static string FileOfFolder(string folder)

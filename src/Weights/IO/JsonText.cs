@@ -16,17 +16,15 @@ internal static class JsonText
     /// <summary>Whether every surrogate in the text has its partner, so that UTF-8 can hold it.</summary>
     public static bool IsUtf8(string text)
     {
-        for (int index = text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF'); (uint)index < (uint)text.Length; index++)
+        ReadOnlySpan<char> rest = text;
+        while (rest.IndexOfAnyInRange('\uD800', '\uDFFF') is >= 0 and int surrogate)
         {
-            if (!char.IsSurrogate(text[index]))
-            {
-                continue;
-            }
-            if (index + 1 == text.Length || !char.IsSurrogatePair(text[index], text[index + 1]))
+            rest = rest[surrogate..];
+            if (rest.Length < 2 || !char.IsSurrogatePair(rest[0], rest[1]))
             {
                 return false;
             }
-            index++;
+            rest = rest[2..];
         }
         return true;
     }

@@ -1,0 +1,38 @@
+namespace Weights.Formats.PyTorch.Pickle;
+
+/// <summary>What a pickle may cost. Honest checkpoints stay a hundred times below; hostile ones stop here.</summary>
+internal static class PickleLimits
+{
+    /// <summary>
+    /// Opcodes of one pickle. A tensor of a state dict takes about 50, so this is over half a million of them; each opcode makes at
+    /// most one object, so it bounds memory too (about 1 GB at worst, from a file of 33 MB).
+    /// </summary>
+    public const int Opcodes = 1 << 25;
+
+    /// <summary>
+    /// Values waiting on the stack. Python's writer hands over lists and dicts a thousand items at a time; only a tuple or
+    /// frozenset has all of its items there at once.
+    /// </summary>
+    public const int Stack = 1 << 21;
+
+    /// <summary>Marks waiting on the stack: the depth of nesting. Python itself cannot write a thousand.</summary>
+    public const int Marks = 1 << 14;
+
+    /// <summary>Characters of a number in decimal digits: Python's own limit (CVE-2020-10735), because reading digits takes quadratic time.</summary>
+    public const int Digits = 4300;
+
+    /// <summary>Bytes of an integer in two's complement.</summary>
+    public const int IntegerBytes = 1 << 16;
+
+    /// <summary>Bytes of a line that names a module, a class or an index.</summary>
+    public const int NameLine = 1 << 12;
+
+    /// <summary>Bytes of a line of text: such lines must be searched for their end, longer values come with their length.</summary>
+    public const int TextLine = 1 << 26;
+
+    /// <summary>Bytes of a text that is taken into memory; longer ones fail when somebody wants to see them.</summary>
+    public const int Text = 1 << 28;
+
+    /// <summary>Bytes of a string or byte string that is copied at once; longer ones stay where they are until they are wanted.</summary>
+    public const int Copied = 1 << 12;
+}

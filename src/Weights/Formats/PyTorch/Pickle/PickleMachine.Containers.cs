@@ -1,0 +1,142 @@
+namespace Weights.Formats.PyTorch.Pickle;
+
+// Opcodes that make and fill tuples, lists, dicts and sets.
+internal sealed partial class PickleMachine
+{
+    private bool Container(PickleOpcode opcode)
+    {
+        switch (opcode)
+        {
+            case PickleOpcode.EmptyTuple:
+                Push(PickleTuple.Empty);
+                break;
+            case PickleOpcode.EmptyList:
+                Push(new PickleList());
+                break;
+            case PickleOpcode.EmptyDict:
+                Push(new PickleDict());
+                break;
+            case PickleOpcode.EmptySet:
+                Push(new PickleSet());
+                break;
+            case PickleOpcode.Tuple1:
+                PushTuple(1);
+                break;
+            case PickleOpcode.Tuple2:
+                PushTuple(2);
+                break;
+            case PickleOpcode.Tuple3:
+                PushTuple(3);
+                break;
+            case PickleOpcode.Tuple:
+                Replace(static items => items.IsEmpty ? PickleTuple.Empty : new PickleTuple(items.ToArray()));
+                break;
+            case PickleOpcode.List:
+                Replace(static items => new PickleList([.. items]));
+                break;
+            case PickleOpcode.FrozenSet:
+                Replace(static items => new PickleSet([.. items], isFrozen: true));
+                break;
+            case PickleOpcode.Dict:
+                PushDict();
+                break;
+            case PickleOpcode.Append:
+                PickleNode item = Pop();
+                Extend(Top(), [item]);
+                break;
+            case PickleOpcode.Appends or PickleOpcode.AddItems:
+                ReadOnlySpan<PickleNode> items = FromMark();
+                Extend(Below(items.Length), items, isSet: opcode == PickleOpcode.AddItems);
+                Drop(items.Length);
+                break;
+            case PickleOpcode.SetItem:
+                PickleNode value = Pop();
+                PickleNode key = Pop();
+                Set(Top(), [key, value]);
+                break;
+            case PickleOpcode.SetItems:
+                ReadOnlySpan<PickleNode> pairs = FromMark();
+                Set(Below(pairs.Length), pairs);
+                Drop(pairs.Length);
+                break;
+            default:
+                return false;
+        }
+        return true;
+    }
+
+    private delegate PickleNode Maker(ReadOnlySpan<PickleNode> items);
+
+    private void Replace(Maker make)
+    {
+        ReadOnlySpan<PickleNode> items = FromMark();
+        PickleNode made = make(items);
+        Drop(items.Length);
+        Push(made);
+    }
+
+    private void PushTuple(int count)
+    {
+        if (_stack.Count - Floor < count)
+        {
+            throw Underflow();
+        }
+        PickleTuple tuple = new([.. System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_stack)[^count..]]);
+        Drop(count);
+        Push(tuple);
+    }
+
+    private void PushDict()
+    {
+        PickleDict dict = new();
+        Set(dict, FromMark(), out int count);
+        Drop(count);
+        Push(dict);
+    }
+
+    // The value that a group stands on.
+    private PickleNode Below(int count) => _stack.Count - count > Floor ? _stack[^(count + 1)] : throw Underflow();
+
+    private void Extend(PickleNode target, ReadOnlySpan<PickleNode> items, bool isSet = false)
+    {
+        switch (target)
+        {
+            case PickleList list when !isSet:
+                list.Add(items);
+                break;
+            case PickleSet { IsFrozen: false } set when isSet:
+                set.Add(items);
+                break;
+            case PickleObject instance:
+                instance.Add(items);
+                break;
+            default:
+                throw Refuse(Fault.Corrupt, $"the pickle adds items to {target.Kind}; it is damaged");
+        }
+    }
+
+    private void Set(PickleNode target, ReadOnlySpan<PickleNode> pairs) => Set(target, pairs, out _);
+
+    private void Set(PickleNode target, ReadOnlySpan<PickleNode> pairs, out int count)
+    {
+        count = pairs.Length;
+        if (pairs.Length % 2 != 0)
+        {
+            throw Refuse(Fault.Corrupt, "the pickle has a key without a value; it is damaged");
+        }
+        for (int index = 0; index < pairs.Length; index += 2)
+        {
+            switch (target)
+            {
+                case PickleDict dict:
+                    dict.Add(pairs[index], pairs[index + 1]);
+                    break;
+                case PickleObject instance:
+                    instance.Add(pairs[index], pairs[index + 1]);
+                    break;
+                default:
+                    throw Refuse(Fault.Corrupt, $"the pickle sets keys of {target.Kind}; it is damaged");
+            }
+        }
+    }
+}

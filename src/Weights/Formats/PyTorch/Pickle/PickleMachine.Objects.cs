@@ -1,0 +1,111 @@
+namespace Weights.Formats.PyTorch.Pickle;
+
+// Opcodes that name classes and functions, call them, and give instances their state: all of it is written down, none of it done.
+internal sealed partial class PickleMachine
+{
+    private bool Object(PickleOpcode opcode)
+    {
+        switch (opcode)
+        {
+            case PickleOpcode.Global:
+                Push(ReadGlobal());
+                break;
+            case PickleOpcode.StackGlobal:
+                PickleNode name = Pop();
+                PickleNode module = Pop();
+                Push(Record(MakeGlobal(module, name)));
+                break;
+            case PickleOpcode.Reduce:
+                PickleNode arguments = Pop();
+                Push(Record(new PickleCall(PickleCallKind.Reduce, Pop(), arguments, _at)));
+                break;
+            case PickleOpcode.NewObj:
+                arguments = Pop();
+                Push(Record(new PickleCall(PickleCallKind.NewObject, Pop(), arguments, _at)));
+                break;
+            case PickleOpcode.NewObjEx:
+                PickleNode keywords = Pop();
+                arguments = Pop();
+                Push(Record(new PickleCall(PickleCallKind.NewObject, Pop(), arguments, _at) { KeywordArguments = keywords }));
+                break;
+            case PickleOpcode.Inst:
+                PickleGlobal instantiated = ReadGlobal();
+                Replace(items => Record(new PickleCall(PickleCallKind.Instance, instantiated, new PickleTuple(items.ToArray()), _at)));
+                break;
+            case PickleOpcode.Obj:
+                Replace(items => items.IsEmpty
+                    ? throw Underflow()
+                    : Record(new PickleCall(PickleCallKind.Instance, items[0], new PickleTuple(items[1..].ToArray()), _at)));
+                break;
+            case PickleOpcode.Build:
+                PickleNode state = Pop();
+                Build(Top(), state);
+                break;
+            case PickleOpcode.PersId:
+                Push(Record(new PicklePersistentId(ReadPersistentLine(), _at)));
+                break;
+            case PickleOpcode.BinPersId:
+                Push(Record(new PicklePersistentId(Pop(), _at)));
+                break;
+            case PickleOpcode.Ext1 or PickleOpcode.Ext2 or PickleOpcode.Ext4:
+                throw Refuse(Fault.Unsupported, "the pickle names a class by its number in Python's extension registry, which the file does not hold");
+            case PickleOpcode.NextBuffer or PickleOpcode.ReadOnlyBuffer:
+                throw Refuse(Fault.Unsupported, "the pickle keeps a buffer outside of itself (protocol 5), which the file does not hold");
+            default:
+                return false;
+        }
+        return true;
+    }
+
+    private void Build(PickleNode target, PickleNode state)
+    {
+        if (target is not PickleObject instance)
+        {
+            throw Refuse(Fault.Corrupt, $"the pickle gives a state to {target.Kind}; it is damaged");
+        }
+        instance.Build(state);
+    }
+
+    private PickleGlobal ReadGlobal()
+    {
+        string module = ReadName();
+        return Record(new PickleGlobal(module, ReadName(), _at));
+    }
+
+    private string ReadName() => PickleText.Decode(_cursor.ReadLine(PickleLimits.NameLine, _at))
+        ?? throw Refuse(Fault.Corrupt, "the pickle names a module or class in something that is no UTF-8; it is damaged");
+
+    private PickleGlobal MakeGlobal(PickleNode module, PickleNode name)
+    {
+        if (module is PickleText { Length: <= PickleLimits.NameLine } moduleText && name is PickleText { Length: <= PickleLimits.NameLine } nameText)
+        {
+            return new PickleGlobal(moduleText.Text, nameText.Text, _at);
+        }
+        bool mayBeText = module is PickleText or PickleObject && name is PickleText or PickleObject;
+        return mayBeText
+            ? new PickleGlobal((module as PickleText)?.Text ?? "?", (name as PickleText)?.Text ?? "?", _at) { IsComputed = true }
+            : throw Refuse(Fault.Corrupt, $"the pickle names a class by {module.Kind} and {name.Kind}; it is damaged");
+    }
+
+    private PickleText ReadPersistentLine() => PickleText.Decode(_cursor.ReadLine(PickleLimits.NameLine, _at)) is { } id
+        ? new PickleText(id)
+        : throw Refuse(Fault.Corrupt, "the pickle has a persistent id that is no text; it is damaged");
+
+    private PickleGlobal Record(PickleGlobal global)
+    {
+        _globals.Add(global);
+        return global;
+    }
+
+    private PickleCall Record(PickleCall call)
+    {
+        _calls.Add(call);
+        return call;
+    }
+
+    private PicklePersistentId Record(PicklePersistentId id)
+    {
+        _persistentIds.Add(id);
+        return id;
+    }
+}

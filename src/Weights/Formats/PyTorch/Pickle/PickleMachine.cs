@@ -1,0 +1,172 @@
+namespace Weights.Formats.PyTorch.Pickle;
+
+/// <summary>
+/// Decodes one pickle, <c>opcode [argument] … STOP</c>, to inert nodes: a loop over a stack of its own, so that no depth of nesting is
+/// a depth of calls. It imports, instantiates and calls nothing, and knows no name.
+/// <see href="https://github.com/python/cpython/blob/main/Lib/pickletools.py"/>
+/// </summary>
+/// <remarks>
+/// What it does to the stack is what Python does; what Python would do to objects of unknown classes is written down in them. Whoever
+/// judges a stream finds every name and call in <see cref="Globals"/> and <see cref="Calls"/>, even of a stream that breaks off.
+/// </remarks>
+internal sealed partial class PickleMachine
+{
+    /// <summary>Newest protocol there is.</summary>
+    public const int LastProtocol = 5;
+
+    private readonly PickleCursor _cursor;
+    private readonly List<PickleNode> _stack = [];
+    private readonly List<int> _marks = []; // Height of the stack at each mark.
+    private readonly PickleMemo _memo = new();
+    private readonly List<PickleGlobal> _globals = [];
+    private readonly List<PickleCall> _calls = [];
+    private readonly List<PicklePersistentId> _persistentIds = [];
+    private long _at; // Where the current opcode stands.
+    private int _opcodes;
+
+    /// <param name="source">The stream, or what it is a part of.</param>
+    /// <param name="name">What the stream is called in messages.</param>
+    /// <param name="start">Where in <paramref name="source"/> it begins.</param>
+    public PickleMachine(ByteSource source, string name, long start = 0) => _cursor = new PickleCursor(source, name, start);
+
+    /// <summary>Every name of a class or function, in the order of the stream.</summary>
+    public IReadOnlyList<PickleGlobal> Globals => _globals;
+
+    /// <summary>Every call, in the order of the stream.</summary>
+    public IReadOnlyList<PickleCall> Calls => _calls;
+
+    /// <summary>Every value kept outside, in the order of the stream.</summary>
+    public IReadOnlyList<PicklePersistentId> PersistentIds => _persistentIds;
+
+    /// <summary>Offset of the byte after what has been read; after <see cref="Run"/>, of what follows the pickle.</summary>
+    public long End => _cursor.Position;
+
+    /// <summary>Reads up to STOP.</summary>
+    /// <returns>The pickle's value.</returns>
+    /// <exception cref="WeightFileException">The stream is damaged or costs more than <see cref="PickleLimits"/> allow.</exception>
+    public PickleNode Run()
+    {
+        while (true)
+        {
+            _at = _cursor.Position;
+            PickleOpcode opcode = (PickleOpcode)_cursor.ReadByte(_at);
+            if (++_opcodes > PickleLimits.Opcodes)
+            {
+                throw Refuse(Fault.Unsupported, $"the pickle has more than {PickleLimits.Opcodes:N0} opcodes");
+            }
+            if (opcode == PickleOpcode.Stop)
+            {
+                return Pop();
+            }
+            if (!(Scalar(opcode) || Container(opcode) || Memo(opcode) || Object(opcode)))
+            {
+                throw Refuse(Fault.Corrupt, $"0x{(byte)opcode:x2} is no pickle opcode; the file is damaged");
+            }
+        }
+    }
+
+    private bool Memo(PickleOpcode opcode)
+    {
+        switch (opcode)
+        {
+            case PickleOpcode.Put:
+                _memo.Put(ReadIndex(), Top());
+                break;
+            case PickleOpcode.BinPut:
+                _memo.Put(_cursor.ReadByte(_at), Top());
+                break;
+            case PickleOpcode.LongBinPut:
+                _memo.Put(_cursor.ReadUInt32(_at), Top());
+                break;
+            case PickleOpcode.Memoize:
+                _memo.Put((uint)_memo.Count, Top());
+                break;
+            case PickleOpcode.Get:
+                Push(Recall(ReadIndex()));
+                break;
+            case PickleOpcode.BinGet:
+                Push(Recall(_cursor.ReadByte(_at)));
+                break;
+            case PickleOpcode.LongBinGet:
+                Push(Recall(_cursor.ReadUInt32(_at)));
+                break;
+            case PickleOpcode.Dup:
+                Push(Top());
+                break;
+            case PickleOpcode.Mark:
+                if (_marks.Count >= PickleLimits.Marks)
+                {
+                    throw Refuse(Fault.Unsupported, $"the pickle nests deeper than {PickleLimits.Marks:N0} marks");
+                }
+                _marks.Add(_stack.Count);
+                break;
+            case PickleOpcode.Pop when _stack.Count == Floor && _marks.Count > 0:
+                _marks.RemoveAt(_marks.Count - 1);
+                break;
+            case PickleOpcode.Pop:
+                Pop();
+                break;
+            case PickleOpcode.PopMark:
+                Drop(FromMark().Length);
+                break;
+            case PickleOpcode.Proto:
+                if (_cursor.ReadByte(_at) is > LastProtocol and byte version)
+                {
+                    throw Refuse(Fault.Unsupported, $"the pickle has protocol {version}; protocols up to {LastProtocol} are read");
+                }
+                break;
+            case PickleOpcode.Frame:
+                _cursor.ReadLength64(_at);
+                break;
+            default:
+                return false;
+        }
+        return true;
+    }
+
+    private PickleNode Recall(uint index) =>
+        _memo.Get(index) ?? throw Refuse(Fault.Corrupt, $"the pickle refers to its value number {index}, which there is not; it is damaged");
+
+    private uint ReadIndex() => PickleNumbers.ParseInteger(_cursor.ReadLine(PickleLimits.NameLine, _at)) is PickleInteger { Value: >= 0 and <= uint.MaxValue } index
+        ? (uint)index.Value
+        : throw Refuse(Fault.Corrupt, "the pickle numbers a value with something that is no number of 32 bits; it is damaged");
+
+    // The part of the stack below the last mark is out of reach.
+    private int Floor => _marks.Count == 0 ? 0 : _marks[^1];
+
+    private void Push(PickleNode node)
+    {
+        if (_stack.Count >= PickleLimits.Stack)
+        {
+            throw Refuse(Fault.Unsupported, $"the pickle has more than {PickleLimits.Stack:N0} values waiting on its stack");
+        }
+        _stack.Add(node);
+    }
+
+    private PickleNode Top() => _stack.Count > Floor ? _stack[^1] : throw Underflow();
+
+    private PickleNode Pop()
+    {
+        PickleNode top = Top();
+        _stack.RemoveAt(_stack.Count - 1);
+        return top;
+    }
+
+    /// <summary>Everything above the last mark, which is taken away; the values stay on the stack until they are dropped.</summary>
+    private ReadOnlySpan<PickleNode> FromMark()
+    {
+        if (_marks.Count == 0)
+        {
+            throw Refuse(Fault.Corrupt, "the pickle closes a group that it did not open; it is damaged");
+        }
+        int mark = _marks[^1];
+        _marks.RemoveAt(_marks.Count - 1);
+        return System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_stack)[mark..];
+    }
+
+    private void Drop(int count) => _stack.RemoveRange(_stack.Count - count, count);
+
+    private WeightFileException Underflow() => Refuse(Fault.Corrupt, "the pickle takes more values from its stack than there are; it is damaged");
+
+    private WeightFileException Refuse(Fault fault, string reason) => _cursor.Refuse(fault, reason, _at);
+}

@@ -1,0 +1,240 @@
+using System.Numerics;
+
+namespace Weights.Formats.PyTorch.Pickle;
+
+/// <summary>
+/// A value that a pickle describes. It is inert: names of classes and functions are text, calls are records of what would have
+/// been called. The graph may share nodes and contain itself; who walks it limits depth and visits.
+/// </summary>
+internal abstract class PickleNode
+{
+    private protected PickleNode()
+    {
+    }
+
+    /// <summary>What it is, for messages: "a list".</summary>
+    public abstract string Kind { get; }
+}
+
+/// <summary>None.</summary>
+internal sealed class PickleNone : PickleNode
+{
+    private PickleNone()
+    {
+    }
+
+    public static PickleNone Value { get; } = new();
+
+    public override string Kind => "None";
+}
+
+/// <summary>True or False.</summary>
+internal sealed class PickleBool : PickleNode
+{
+    private PickleBool(bool value) => Value = value;
+
+    public static PickleBool True { get; } = new(true);
+
+    public static PickleBool False { get; } = new(false);
+
+    public bool Value { get; }
+
+    public override string Kind => "a bool";
+}
+
+/// <summary>An integer that fits 64 bits.</summary>
+internal sealed class PickleInteger : PickleNode
+{
+    // Sizes, strides and counts: most integers of a checkpoint are among these, so they are shared.
+    private static readonly PickleInteger[] s_small = [.. Enumerable.Range(-1, 1026).Select(static value => new PickleInteger(value))];
+
+    private PickleInteger(long value) => Value = value;
+
+    public long Value { get; }
+
+    public override string Kind => "an integer";
+
+    public static PickleInteger Of(long value) => value is >= -1 and < 1025 ? s_small[value + 1] : new PickleInteger(value);
+}
+
+/// <summary>An integer beyond 64 bits.</summary>
+internal sealed class PickleBigInteger(BigInteger value) : PickleNode
+{
+    public BigInteger Value { get; } = value;
+
+    public override string Kind => "an integer beyond 64 bits";
+}
+
+/// <summary>A floating-point number.</summary>
+internal sealed class PickleFloat(double value) : PickleNode
+{
+    public double Value { get; } = value;
+
+    public override string Kind => "a float";
+}
+
+/// <summary>Bytes.</summary>
+internal sealed class PickleBytes(ByteSource value, bool isByteArray = false) : PickleNode
+{
+    public ByteSource Value { get; } = value;
+
+    /// <summary>Whether it is a bytearray.</summary>
+    public bool IsByteArray { get; } = isByteArray;
+
+    public override string Kind => IsByteArray ? "a bytearray" : "bytes";
+}
+
+/// <summary>Items that do not change.</summary>
+internal sealed class PickleTuple(PickleNode[] items) : PickleNode
+{
+    public static PickleTuple Empty { get; } = new([]);
+
+    public PickleNode[] Items { get; } = items;
+
+    public override string Kind => "a tuple";
+}
+
+/// <summary>Items in order.</summary>
+internal sealed class PickleList(List<PickleNode>? items = null) : PickleNode
+{
+    private List<PickleNode>? _items = items;
+
+    public IReadOnlyList<PickleNode> Items => _items ?? (IReadOnlyList<PickleNode>)[];
+
+    public override string Kind => "a list";
+
+    public void Add(PickleNode item) => (_items ??= []).Add(item);
+
+    public void Add(ReadOnlySpan<PickleNode> items) => (_items ??= []).AddRange(items);
+}
+
+/// <summary>A set or frozenset, its items as they came: duplicates are not looked for.</summary>
+internal sealed class PickleSet(List<PickleNode>? items = null, bool isFrozen = false) : PickleNode
+{
+    private List<PickleNode>? _items = items;
+
+    public IReadOnlyList<PickleNode> Items => _items ?? (IReadOnlyList<PickleNode>)[];
+
+    public bool IsFrozen { get; } = isFrozen;
+
+    public override string Kind => IsFrozen ? "a frozenset" : "a set";
+
+    public void Add(ReadOnlySpan<PickleNode> items) => (_items ??= []).AddRange(items);
+}
+
+/// <summary>Keys and values as they came: of two with one key, Python keeps the first's place and the second's value.</summary>
+internal sealed class PickleDict(List<KeyValuePair<PickleNode, PickleNode>>? items = null) : PickleNode
+{
+    private List<KeyValuePair<PickleNode, PickleNode>>? _items = items;
+
+    public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> Items => _items ?? (IReadOnlyList<KeyValuePair<PickleNode, PickleNode>>)[];
+
+    public override string Kind => "a dict";
+
+    public void Add(PickleNode key, PickleNode value) => (_items ??= []).Add(new(key, value));
+
+    /// <summary>The value of a key that is text, or null.</summary>
+    public PickleNode? Find(string key)
+    {
+        PickleNode? found = null;
+        foreach ((PickleNode name, PickleNode value) in Items)
+        {
+            found = name is PickleText text && text.Is(key) ? value : found;
+        }
+        return found;
+    }
+}
+
+/// <summary>
+/// Something whose class is not built in: what the pickle does to it is written down instead of done.
+/// </summary>
+/// <param name="offset">Byte of the stream at which the opcode that made it stands.</param>
+internal abstract class PickleObject(long offset) : PickleNode
+{
+    private List<PickleNode>? _states;
+    private List<PickleNode>? _items;
+    private List<KeyValuePair<PickleNode, PickleNode>>? _entries;
+
+    public long Offset { get; } = offset;
+
+    /// <summary>What BUILD handed to it: the state of an instance, usually its __dict__.</summary>
+    public IReadOnlyList<PickleNode> States => _states ?? (IReadOnlyList<PickleNode>)[];
+
+    /// <summary>The last state, or null.</summary>
+    public PickleNode? State => _states?[^1];
+
+    /// <summary>What was appended or added to it: it acts as a list or a set.</summary>
+    public IReadOnlyList<PickleNode> Items => _items ?? (IReadOnlyList<PickleNode>)[];
+
+    /// <summary>What was set in it by key: it acts as a dict.</summary>
+    public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> Entries => _entries ?? (IReadOnlyList<KeyValuePair<PickleNode, PickleNode>>)[];
+
+    /// <summary>What was set in it by key, as the dict it acts as; it shares the entries.</summary>
+    public PickleDict ToDict() => new(_entries ??= []);
+
+    /// <summary>Takes over what the pickle did to <paramref name="other"/>.</summary>
+    public void TakeOver(PickleObject other) => (_states, _items, _entries) = (other._states, other._items, other._entries);
+
+    public void Build(PickleNode state) => (_states ??= []).Add(state);
+
+    public void Add(ReadOnlySpan<PickleNode> items) => (_items ??= []).AddRange(items);
+
+    public void Add(PickleNode key, PickleNode value) => (_entries ??= []).Add(new(key, value));
+}
+
+/// <summary>A class, a function or anything else that Python would import.</summary>
+internal sealed class PickleGlobal(string module, string name, long offset) : PickleObject(offset)
+{
+    public string Module { get; } = module;
+
+    public string Name { get; } = name;
+
+    /// <summary>Module and name, with a dot between.</summary>
+    public string FullName => field ??= $"{Module}.{Name}";
+
+    /// <summary>Whether the stream computes the names instead of stating them, which only somebody with something to hide does.</summary>
+    public bool IsComputed { get; init; }
+
+    public override string Kind => $"the name {WeightFileException.Quote(FullName)}";
+}
+
+/// <summary>Which opcode made a call.</summary>
+internal enum PickleCallKind
+{
+    /// <summary>REDUCE: a callable called with a tuple.</summary>
+    Reduce,
+
+    /// <summary>NEWOBJ or NEWOBJ_EX: an instance made without its initialiser.</summary>
+    NewObject,
+
+    /// <summary>INST or OBJ: a class instantiated, as protocols 0 and 1 write it.</summary>
+    Instance,
+}
+
+/// <summary>What Python would have called. Nothing calls it here.</summary>
+internal sealed class PickleCall(PickleCallKind callKind, PickleNode callable, PickleNode arguments, long offset) : PickleObject(offset)
+{
+    public PickleCallKind CallKind { get; } = callKind;
+
+    /// <summary>Usually a <see cref="PickleGlobal"/>; the result of another call where the stream builds its functions first.</summary>
+    public PickleNode Callable { get; } = callable;
+
+    /// <summary>Usually a <see cref="PickleTuple"/>.</summary>
+    public PickleNode Arguments { get; } = arguments;
+
+    /// <summary>Arguments by name, or null.</summary>
+    public PickleNode? KeywordArguments { get; init; }
+
+    /// <summary>Name of what is called, if it is stated.</summary>
+    public string? Name => (Callable as PickleGlobal)?.FullName;
+
+    public override string Kind => Name is { } name ? $"an object of {WeightFileException.Quote(name)}" : "an object of a computed class";
+}
+
+/// <summary>A value that is kept outside of the pickle, by what identifies it.</summary>
+internal sealed class PicklePersistentId(PickleNode id, long offset) : PickleObject(offset)
+{
+    public PickleNode Id { get; } = id;
+
+    public override string Kind => "a persistent id";
+}

@@ -1,0 +1,141 @@
+using Weights.Formats.PyTorch.Pickle;
+using Weights.Formats.PyTorch.Tree;
+
+namespace Weights.Formats.PyTorch.Roots;
+
+/// <summary>
+/// Everything that a pickle says beside its tensors, as metadata nested as in the file. Containers that hold tensors become maps of what
+/// else they hold; what cannot be said is left out by name.
+/// </summary>
+internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
+{
+    private readonly PlainValues _values = new(tree);
+    private readonly List<LeftOut> _leftOut = [];
+    private readonly List<PickleNode> _around = [];
+
+    // Containers that hold tensors are walked once for each name, as the tensors are.
+    private const int MaxVisits = 1 << 22;
+    private int _visits;
+
+    /// <summary>What the metadata could not take, and the parts with tensors that were not chosen.</summary>
+    public IReadOnlyList<LeftOut> LeftOut => _leftOut;
+
+    /// <summary>Reads.</summary>
+    public MetadataValue.Map Read(PickleNode root)
+    {
+        if (root is TorchTensor)
+        {
+            return MetadataValue.Map.Empty;
+        }
+        MetadataValue? value = tree.HoldsTensors(root) ? new MetadataValue.Map(Parts(root, "", 0)) : Plain(root, "");
+        return value switch
+        {
+            MetadataValue.Map map => map,
+            null => MetadataValue.Map.Empty,
+            MetadataValue.List list => new MetadataValue.Map(list.Items.Select(static (item, index) => KeyValuePair.Create(index.ToString(), item))),
+            _ => new MetadataValue.Map([new("value", value)]),
+        };
+    }
+
+    // `step` counts the keys on the way to the chosen part; beyond its last, everything is within that part.
+    private List<KeyValuePair<string, MetadataValue>> Parts(PickleNode container, string path, int step)
+    {
+        List<KeyValuePair<string, MetadataValue>> entries = [];
+        string? chosenKey = step < choice.Steps.Count ? choice.Steps[step].Key : null;
+        _around.Add(container);
+        foreach (TreeChild child in tree.Children(container))
+        {
+            if (child.Node is TorchTensor && chosenKey is null || ++_visits > MaxVisits)
+            {
+                continue;
+            }
+            string key = child.Key;
+            string childPath = path.Length == 0 ? key : $"{path}.{key}";
+            MetadataValue? value;
+            if (chosenKey is not null && key != chosenKey && (child.Node is TorchTensor || tree.HoldsTensors(child.Node)) || choice.Skips.Contains(child.Node))
+            {
+                LeaveOut(child.Node, key, childPath, chosenKey);
+                value = IsTwin(key) || RootKeys.IsTrainingState(key) ? null : Rest(child.Node, childPath, int.MaxValue);
+            }
+            else
+            {
+                value = tree.HoldsTensors(child.Node) ? Rest(child.Node, childPath, chosenKey is null ? step : step + 1) : Plain(child.Node, childPath);
+            }
+            if (value is not null)
+            {
+                entries.Add(new(key, value));
+            }
+        }
+        _around.RemoveAt(_around.Count - 1);
+        return entries;
+    }
+
+    // What a container with tensors holds besides; null when there is nothing.
+    private MetadataValue.Map? Rest(PickleNode node, string path, int step)
+    {
+        if (node is TorchTensor || _around.Count >= MetadataValue.MaxDepth || _around.Contains(node))
+        {
+            return null;
+        }
+        List<KeyValuePair<string, MetadataValue>> entries = Parts(node, path, step);
+        if (node is PickleCall call)
+        {
+            entries.InsertRange(0, Described(call, path));
+        }
+        return entries.Count == 0 ? null : new MetadataValue.Map(entries);
+    }
+
+    // Of an object, its class; of a module, its plain attributes too, unless it is a part of another module.
+    private List<KeyValuePair<string, MetadataValue>> Described(PickleCall call, string path)
+    {
+        if (tree.Module(call) is not { } module)
+        {
+            return [new(PlainValues.ClassKey, new MetadataValue.Text(PlainValues.ClassName(call)))];
+        }
+        if (_around.OfType<PickleCall>().Any(around => tree.Module(around) is not null))
+        {
+            return [];
+        }
+        List<KeyValuePair<string, MetadataValue>> entries = [new(PlainValues.ClassKey, new MetadataValue.Text(module.ClassName))];
+        foreach (TreeChild attribute in module.Others)
+        {
+            string attributePath = $"{path}.{attribute.Key}";
+            if (attribute.Node is TorchTensor || tree.HoldsTensors(attribute.Node))
+            {
+                _leftOut.Add(new LeftOut(attributePath, $"{Counted(attribute.Node)}: an attribute of a module and no part of its state dict; --root {attributePath} reads it"));
+            }
+            else if (Plain(attribute.Node, attributePath) is { } value)
+            {
+                entries.Add(new(attribute.Key, value));
+            }
+        }
+        return entries;
+    }
+
+    private MetadataValue? Plain(PickleNode node, string path)
+    {
+        MetadataValue? value = _values.Convert(node, path);
+        _leftOut.AddRange(_values.TakeLeftOut());
+        return value;
+    }
+
+    private void LeaveOut(PickleNode node, string key, string path, string? chosenKey)
+    {
+        string what = true switch
+        {
+            _ when RootKeys.IsTrainingState(key) => "state of the training, no weights",
+            _ when chosenKey is not null && RootKeys.Averaged.Contains(chosenKey) && IsTwin(key) => $"the weights without averaging; {chosenKey}, which is read instead, has them averaged over the training",
+            _ => "beside the weights",
+        };
+        _leftOut.Add(new LeftOut(path, $"{Counted(node)}: {what}; --root {path} reads {(node is TorchTensor ? "it" : "them")}"));
+    }
+
+    private static bool IsTwin(string key) => RootKeys.Trained.Contains(key) || RootKeys.Averaged.Contains(key) || RootKeys.IsStateDict(key);
+
+    private string Counted(PickleNode node) => (node, tree.Count(node)) switch
+    {
+        (TorchTensor tensor, _) => $"a tensor of {tensor.View?.Bytes ?? 0:N0} bytes",
+        (_, { } count) => $"{count.Count:N0} tensor{(count.Count == 1 ? "" : "s")} of {count.Bytes:N0} bytes",
+        _ => "tensors",
+    };
+}
