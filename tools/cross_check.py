@@ -114,7 +114,7 @@ def read(path):
 def convert(source, target, *options):
     command = [*BINARY, "convert", str(source), str(target), *options]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=600)
-    if done.returncode == 3:
+    if done.returncode == 3 and "internal error" not in done.stderr:
         raise Refusal(done.stderr.strip())
     if done.returncode:
         raise Failure(f"exit code {done.returncode}: {done.stderr.strip()[-500:]}")
