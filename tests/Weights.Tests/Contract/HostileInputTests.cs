@@ -40,7 +40,7 @@ public class HostileInputTests
         }
         catch (WeightFileException error)
         {
-            Assert.True(fault == error.Fault.ToString().ToLowerInvariant() || fault == "unsafe", error.Message);
+            Assert.True(fault.Equals(error.Fault.ToString(), StringComparison.OrdinalIgnoreCase) || fault == "unsafe", error.Message);
             Assert.DoesNotContain('\n', error.Message);
         }
         Assert.False(File.Exists("executed-by-weights"));
