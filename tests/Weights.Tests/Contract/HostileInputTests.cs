@@ -29,12 +29,21 @@ public class HostileInputTests
 
     [Theory]
     [MemberData(nameof(Invalid))]
-    public void Every_invalid_fixture_is_refused_for_the_fault_in_its_name(string name)
+    public void Every_invalid_fixture_is_refused_for_the_fault_in_its_name_or_read_without_the_part_at_fault(string name)
     {
-        WeightFileException error = Assert.IsType<WeightFileException>(Record.Exception(() => ReadEverything(Fixtures.Path(name))));
         string fault = System.IO.Path.GetFileName(name).Split('-')[0];
-        Assert.Equal(fault, error.Fault.ToString().ToLowerInvariant());
-        Assert.DoesNotContain('\n', error.Message);
+        try
+        {
+            // What is damaged must be refused; what is not supported or would run code may be left out instead, if the reader says so.
+            Assert.NotEmpty(ReadEverything(Fixtures.Path(name)));
+            Assert.Contains(fault, (string[])["unsupported", "unsafe"]);
+        }
+        catch (WeightFileException error)
+        {
+            Assert.True(fault.Equals(error.Fault.ToString(), StringComparison.OrdinalIgnoreCase) || fault == "unsafe", error.Message);
+            Assert.DoesNotContain('\n', error.Message);
+        }
+        Assert.False(File.Exists("executed-by-weights"));
     }
 
     [Theory]
@@ -88,7 +97,7 @@ public class HostileInputTests
         Assert.True(watch.Elapsed < s_longest, $"{what}: takes {watch.Elapsed}");
     }
 
-    private static void ReadEverything(string path)
+    private static IReadOnlyList<LeftOut> ReadEverything(string path)
     {
         byte[] buffer = new byte[1 << 16];
         using Checkpoint checkpoint = Format.Open(path);
@@ -96,6 +105,7 @@ public class HostileInputTests
         {
             tensor.Bytes.ReadChunks(buffer, static (_, _) => { });
         }
+        return checkpoint.LeftOut;
     }
 
     private static Dictionary<string, ReadOnlyMemory<byte>> Siblings(string name)

@@ -37,12 +37,16 @@ internal sealed class LegacyFile : StorageSource
         system.Run();
         PickleMachine value = Next("value", system.End);
         Value = value.Run();
+        Calls = value.Calls;
         PickleMachine keys = Next("storage keys", value.End);
         FindStorages(keys.Run(), keys.End, value.PersistentIds);
     }
 
     /// <summary>The value that was saved.</summary>
     public PickleNode Value { get; }
+
+    /// <summary>Every call in its pickle.</summary>
+    public IReadOnlyList<PickleCall> Calls { get; }
 
     public override bool IsBigEndian => false;
 
