@@ -46,7 +46,7 @@ public class DetectionTests
     [InlineData("without a weight file", "config.json", "README.md")]
     [InlineData("without a weight file")]
     [InlineData("no index that makes them one checkpoint: 'a.safetensors', 'b.safetensors'", "a.safetensors", "b.safetensors", "c.txt")]
-    [InlineData("'model.fp16.safetensors.index.json', 'model.safetensors.index.json'; name the one", "model.safetensors.index.json", "model.fp16.safetensors.index.json")]
+    [InlineData("several checkpoints: 'model.fp16.safetensors.index.json', 'model.safetensors.index.json'; name the one", "model.safetensors.index.json", "model.fp16.safetensors.index.json", "model-00001-of-00001.safetensors")]
     [InlineData("several checkpoints: 'model.safetensors', 'pytorch_model.bin'; name the one", "pytorch_model.bin", "model.safetensors", "config.json")]
     [InlineData("'4.safetensors' and 2 more", "1.safetensors", "2.safetensors", "3.safetensors", "4.safetensors", "5.safetensors", "6.safetensors")]
     public void A_folder_that_is_not_one_checkpoint_is_refused_with_what_is_in_it(string part, params string[] names)
