@@ -66,7 +66,7 @@ public partial class ArchitectureTests
         }
         if (folder == "Weights/Formats")
         {
-            types.Add("Format");
+            types.Add("Formats"); // The namespace; the class Format is called like a Unicode category.
         }
         return types;
     }
