@@ -28,6 +28,7 @@ NOT_IN_SAFETENSORS = {"C32", "C128"}
 NOT_IN_TORCH = {"F4", "F6_E2M3", "F6_E3M2", "F8_E8M0"}  # torch 2.6
 
 passed = failed = refused = 0
+reasons_printed = set()
 
 
 class Failure(Exception):
@@ -133,7 +134,9 @@ def attempt(label, check, refusal_is="a failure"):
             passed += 1
         elif refusal_is == "for a person":
             refused += 1
-            print(f"refused  {label}: {refusal}")
+            if str(refusal) not in reasons_printed:  # the same for each way out of a file
+                print(f"refused  {label}: {refusal}")
+            reasons_printed.add(str(refusal))
         else:
             failed += 1
             print(f"FAILED   {label}: refused: {refusal}")

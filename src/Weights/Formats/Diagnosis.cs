@@ -47,17 +47,16 @@ internal static class Diagnosis
     public static WeightFileException Of(Input input)
     {
         string named = Format.ByExtension(input.Path) is { } format ? $", though it is named like a {format.Name} file" : "";
-        // What has a name of ours and other bytes is damaged, or not what it says.
-        Fault unknown = named.Length > 0 ? Fault.Corrupt : Fault.Unsupported;
         foreach (Symptom symptom in s_symptoms)
         {
             if (symptom.Shows(input))
             {
-                return new WeightFileException(named.Length > 0 ? Fault.Corrupt : symptom.Fault, symptom.Describe(input), input.Path);
+                return new WeightFileException(symptom.Fault, symptom.Describe(input), input.Path);
             }
         }
         string start = Convert.ToHexStringLower(input.Head[..Math.Min(8, input.Head.Length)]);
-        return new WeightFileException(unknown, $"is of no kind that is known here ({string.Join(", ", Format.All)}){named}: its {input.Bytes.Length:N0} bytes start with {start}; check where it comes from", input.Path);
+        // What has a name of ours and bytes that mean nothing is damaged.
+        return new WeightFileException(named.Length > 0 ? Fault.Corrupt : Fault.Unsupported, $"is of no kind that is known here ({string.Join(", ", Format.All)}){named}: its {input.Bytes.Length:N0} bytes start with {start}; check where it comes from", input.Path);
     }
 
     private static Symptom Compressed(string name, string command, params byte[] magic) =>
