@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Xml.Linq;
 
 namespace Weights.Cli.Tests;
@@ -30,6 +31,8 @@ public sealed class PackagingTests : IDisposable
         Outcome installed = Run("dotnet", ["tool", "install", "Weights.Cli", "--version", version, "--tool-path", _folder.File("tools"), "--source", packages], isolated);
         Assert.True(installed.ExitCode == 0, installed.Output + installed.Error);
         string tool = _folder.File("tools/weights");
+        bool isNative = Directory.EnumerateFiles(packages, $"Weights.Cli.{RuntimeInformation.RuntimeIdentifier}.*").Any();
+        Assert.Equal(isNative, !Directory.EnumerateFiles(_folder.File("tools"), "Weights.Cli.dll", SearchOption.AllDirectories).Any());
 
         Outcome shown = Run(tool, ["--version"], isolated);
         Assert.Equal((0, $"{version}\n"), (shown.ExitCode, shown.Output));

@@ -7,7 +7,10 @@ namespace Weights.Cli.CommandLine;
 internal static class CommonOptions
 {
     /// <summary>The weight file to read.</summary>
-    public static Argument<string> Input(string name) => new(name) { Description = "a weight file, the index of a sharded one, or the folder of one" };
+    public static Argument<string> Input(string name) => new(name)
+    {
+        Description = "a weight file, the index of a sharded one, or the folder of one",
+    };
 
     /// <summary>For programs.</summary>
     public static Option<bool> Json() => new("--json") { Description = "print JSON instead of text" };
@@ -19,7 +22,11 @@ internal static class CommonOptions
     public static Option<IReadOnlyList<Glob>> Exclude() => Globs("--exclude", "no tensors whose name matches; may be repeated");
 
     /// <summary>Which part of a nested file.</summary>
-    public static Option<string?> Root() => new("--root") { HelpName = "PATH", Description = "the part of a nested file to take, such as 'ema' or 'model.encoder'; '.' for everything in it" };
+    public static Option<string?> Root() => new("--root")
+    {
+        HelpName = "PATH",
+        Description = "the part of a nested file to take, such as 'ema' or 'model.encoder'; '.' for everything in it",
+    };
 
     /// <summary>An option that may be given several times.</summary>
     public static Option<IReadOnlyList<T>> Repeatable<T>(string name, string helpName, string description, Func<string, T> parse) => new(name)

@@ -32,9 +32,9 @@ internal sealed class Help(Session session) : SynchronousCommandLineAction
         WriteParagraph(channel, command.Description ?? "");
         writer.WriteLine();
         writer.WriteLine($"Usage: {Usage(command)}");
-        List<(string Term, string Text)> verbs = [.. command.Subcommands.Where(static verb => !verb.Hidden).Select(static verb => (verb.Name, verb.Description ?? ""))];
-        List<(string Term, string Text)> arguments = [.. command.Arguments.Select(static argument => (Label(argument), argument.Description ?? ""))];
-        List<(string Term, string Text)> options = [.. OptionsOf(command).Where(static option => !option.Hidden).Select(static option => (Term(option), option.Description ?? ""))];
+        List<Row> verbs = [.. command.Subcommands.Select(static verb => new Row(verb.Name, verb.Description))];
+        List<Row> arguments = [.. command.Arguments.Select(static argument => new Row(argument.Name, argument.Description))];
+        List<Row> options = [.. OptionsOf(command).Select(static option => new Row(Term(option), option.Description))];
         int width = verbs.Concat(arguments).Concat(options).Max(static row => row.Term.Length);
         WriteSection(channel, "Verbs", verbs, width);
         WriteSection(channel, "Arguments", arguments, width);
@@ -64,7 +64,7 @@ internal sealed class Help(Session session) : SynchronousCommandLineAction
         }
     }
 
-    private static void WriteSection(Channel channel, string title, List<(string Term, string Text)> rows, int termWidth)
+    private static void WriteSection(Channel channel, string title, List<Row> rows, int termWidth)
     {
         if (rows.Count == 0)
         {
@@ -73,25 +73,20 @@ internal sealed class Help(Session session) : SynchronousCommandLineAction
         channel.Writer.WriteLine();
         channel.Writer.WriteLine(channel.Paint(Style.Bold, title));
         int textColumn = Indent + termWidth + Gap;
-        int width = Math.Min(channel.Width ?? WidestLine, WidestLine) - textColumn;
+        int lineWidth = Math.Min(channel.Width ?? WidestLine, WidestLine);
         // On a narrow terminal the text stands under its term.
-        bool isBelow = width < NarrowestText;
+        bool isBelow = lineWidth - textColumn < NarrowestText;
         textColumn = isBelow ? 2 * Indent : textColumn;
-        foreach ((string term, string text) in rows)
+        foreach ((string term, string? text) in rows)
         {
-            channel.Writer.Write(new string(' ', Indent));
-            channel.Writer.Write(channel.Paint(Style.Cyan, term));
+            channel.Writer.Write(new string(' ', Indent) + channel.Paint(Style.Cyan, term));
             int column = Indent + term.Length;
-            foreach (string line in CellWidth.Wrap(text, isBelow ? Math.Max(width + termWidth + Gap - Indent, NarrowestText) : width))
+            bool startsLine = isBelow;
+            foreach (string line in CellWidth.Wrap(text ?? "", Math.Max(lineWidth - textColumn, 1)))
             {
-                if (isBelow || column > Indent + termWidth)
-                {
-                    channel.Writer.WriteLine();
-                    column = 0;
-                }
-                channel.Writer.Write(new string(' ', textColumn - column));
-                channel.Writer.Write(line);
-                column = int.MaxValue;
+                channel.Writer.Write(startsLine ? "\n" : "");
+                channel.Writer.Write(new string(' ', textColumn - (startsLine ? 0 : column)) + line);
+                startsLine = true;
             }
             channel.Writer.WriteLine();
         }
@@ -100,12 +95,10 @@ internal sealed class Help(Session session) : SynchronousCommandLineAction
     private static string Usage(Command command)
     {
         List<string> words = [command is RootCommand ? Tree.CommandName : $"{Tree.CommandName} {command.Name}"];
-        words.AddRange(command.Subcommands.Count > 0 ? ["VERB"] : command.Arguments.Select(Label));
+        words.AddRange(command.Subcommands.Count > 0 ? ["VERB"] : command.Arguments.Select(static argument => argument.Name));
         words.Add("[OPTIONS]");
         return string.Join(' ', words);
     }
-
-    private static string Label(Argument argument) => argument.Arity.MaximumNumberOfValues > 1 ? $"{argument.Name}..." : argument.Name;
 
     private static string Term(Option option)
     {
@@ -115,4 +108,6 @@ internal sealed class Help(Session session) : SynchronousCommandLineAction
 
     private static IEnumerable<Option> OptionsOf(Command command) =>
         command.Options.Concat(command.Parents.OfType<Command>().SelectMany(static parent => parent.Options).Where(static option => option.Recursive));
+
+    private sealed record Row(string Term, string? Text);
 }

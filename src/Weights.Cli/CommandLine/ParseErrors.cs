@@ -21,22 +21,22 @@ internal static class ParseErrors
         {
             return null; // Help or version: the rest does not matter.
         }
-        if (MistakenOption(result, command) is { } option)
+        if (MistakenOption(result, command) is { } unknown)
         {
-            return $"there is no option {option}{Suggestion(option, OptionNames(command))}";
+            return $"there is no option {unknown}{Suggestion(unknown, OptionNames(command))}";
         }
         if (result.UnmatchedTokens.Count > 0)
         {
             string token = result.UnmatchedTokens[0];
             return command is not RootCommand ? $"{token} is one argument too many"
-                : File.Exists(token) ? $"there is no verb '{token}', but a file of that name: {Tree.CommandName} {command.Subcommands[0].Name} {token} shows what is in it"
+                : File.Exists(token) ? $"there is no verb '{token}', but a file: '{Tree.CommandName} {command.Subcommands[0].Name} {token}' shows what is in it"
                 : $"there is no verb '{token}'{Suggestion(token, command.Subcommands.Select(static verb => verb.Name))}";
         }
-        string[] missing = [.. command.Arguments.Where(argument => result.GetResult(argument) is not { Tokens.Count: > 0 }).Select(static argument => argument.Name)];
+        string[] missing = [.. command.Arguments.Where(argument => Values(result, argument).Count == 0).Select(static argument => argument.Name)];
         return result.Errors.Count == 0 ? null
             : missing.Length > 0 ? $"{string.Join(" and ", missing)} must be given"
             : command is RootCommand ? "a verb must be given"
-            : result.Errors[0] is { SymbolResult: OptionResult { Tokens.Count: 0 } valueless } ? $"{valueless.Option.Name} needs a value, {valueless.Option.HelpName}"
+            : result.Errors[0].SymbolResult is OptionResult { Tokens.Count: 0, Option: var option } ? $"{option.Name} needs a value, {option.HelpName}"
             : result.Errors[0].Message.TrimEnd('.');
     }
 
@@ -44,9 +44,11 @@ internal static class ParseErrors
     private static string? MistakenOption(ParseResult result, Command command)
     {
         bool isSaidToBeArgument = result.Tokens.Any(static token => token.Type == TokenType.DoubleDash);
-        IEnumerable<string> arguments = command.Arguments.SelectMany(argument => result.GetResult(argument)?.Tokens ?? []).Select(static token => token.Value);
+        IEnumerable<string> arguments = command.Arguments.SelectMany(argument => Values(result, argument)).Select(static token => token.Value);
         return isSaidToBeArgument ? null : arguments.Concat(result.UnmatchedTokens).FirstOrDefault(static token => token.Length > 1 && token[0] == '-');
     }
+
+    private static IReadOnlyList<Token> Values(ParseResult result, Argument argument) => result.GetResult(argument)?.Tokens ?? [];
 
     private static IEnumerable<string> OptionNames(Command command) =>
         command.Options.Concat(command.Parents.OfType<Command>().SelectMany(static parent => parent.Options)).Select(static option => option.Name);

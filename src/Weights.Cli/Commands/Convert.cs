@@ -56,7 +56,11 @@ internal static class Convert
         bool isRefused = request.IsStrict && ledger.Count > 0;
         using (ProgressLine progress = new(session.Messages, "writing", conversion.Bytes, isShown: !session.IsQuiet))
         {
-            Output output = new(request.Output, request.MayReplace) { Cancellation = session.Interruption.Token, Copied = bytes => progress.Add(bytes) };
+            Output output = new(request.Output, request.MayReplace)
+            {
+                Cancellation = session.Interruption.Token,
+                Copied = bytes => progress.Add(bytes),
+            };
             output.Check(layouts);
             if (!isRefused && !request.IsDryRun)
             {
@@ -65,9 +69,12 @@ internal static class Convert
             }
         }
         Report(session, request, conversion);
-        return isRefused
-            ? throw new WeightFileException(Fault.Unsupported, $"not everything in it would be carried over as it is ({Quantity.Of(ledger.Count, "warning")}), and --strict forbids that; nothing was written", request.Input)
-            : ExitCode.Done;
+        if (isRefused)
+        {
+            string warnings = Quantity.Of(ledger.Count, "warning");
+            throw new WeightFileException(Fault.Unsupported, $"not everything in it would be carried over as it is ({warnings}), and --strict forbids that; nothing was written", request.Input);
+        }
+        return ExitCode.Done;
     }
 
     private static Checkpoint Edited(Checkpoint source, ConvertRequest request, Ledger ledger, Session session)

@@ -11,14 +11,29 @@ internal sealed class ConvertOptions
 {
     private readonly Argument<string> _input = CommonOptions.Input("IN");
     private readonly Argument<string> _output = new("OUT") { Description = "the file to write; its extension says the format, unless --to does" };
-    private readonly Option<Format?> _to = new("--to") { HelpName = "FORMAT", Description = "format to write; 'weights formats' lists them", CustomParser = Named };
+
+    private readonly Option<Format?> _to = new("--to")
+    {
+        HelpName = "FORMAT",
+        Description = "format to write; 'weights formats' lists them",
+        CustomParser = Named,
+    };
+
     private readonly Option<IReadOnlyList<Glob>> _filter = CommonOptions.Filter();
     private readonly Option<IReadOnlyList<Glob>> _exclude = CommonOptions.Exclude();
 
     private readonly Option<IReadOnlyList<RenameRule>> _rename = CommonOptions.Repeatable(
-        "--rename", "REGEX=NAME", "replace what matches in names, such as '^module\\.='; may be repeated, each sees what the one before made", RenameRule.Parse);
+        "--rename",
+        "REGEX=NAME",
+        "replace what matches in names, such as '^module\\.='; may be repeated, each sees what the one before made",
+        RenameRule.Parse);
 
-    private readonly Option<IReadOnlyList<CastRule>> _cast = CommonOptions.Repeatable("--cast", "FROM=TO", "change an element type, such as F64=F32; may be repeated", CastRule.Parse);
+    private readonly Option<IReadOnlyList<CastRule>> _cast = CommonOptions.Repeatable(
+        "--cast",
+        "FROM=TO",
+        "change an element type, such as F64=F32; may be repeated",
+        CastRule.Parse);
+
     private readonly Option<string?> _root = CommonOptions.Root();
 
     private readonly Option<AliasMode> _aliases = new("--aliases")
@@ -35,18 +50,19 @@ internal sealed class ConvertOptions
         CustomParser = Parsing.Size,
     };
 
-    private readonly Option<bool> _strict = new("--strict") { Description = "if anything would be left out, cast, renamed or kept in another form: write nothing, exit with 3" };
-    private readonly Option<bool> _force = new("--force", "-f") { Description = "replace files that are there already" };
-    private readonly Option<bool> _dryRun = new("--dry-run", "-n") { Description = "say what would be written and what would change on the way; write nothing" };
+    private readonly Option<bool> _strict = Flag("--strict", null, "if anything would be left out, cast, renamed or kept in another form: write nothing, exit with 3");
+    private readonly Option<bool> _force = Flag("--force", "-f", "replace files that are there already");
+    private readonly Option<bool> _dryRun = Flag("--dry-run", "-n", "say what would be written and what would change on the way; write nothing");
     private readonly Option<bool> _json = CommonOptions.Json();
-    private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "print nothing but errors and what --json or --dry-run print" };
+    private readonly Option<bool> _quiet = Flag("--quiet", "-q", "print nothing but errors, and what --json or --dry-run print");
 
     /// <summary>Gives the verb its arguments and options, in the order in which its help lists them.</summary>
     public void AddTo(Verb verb)
     {
         verb.Arguments.Add(_input);
         verb.Arguments.Add(_output);
-        foreach (Option option in (ReadOnlySpan<Option>)[_to, _filter, _exclude, _rename, _cast, _root, _aliases, _shard, _strict, _force, _dryRun, _json, _quiet])
+        Option[] options = [_to, _filter, _exclude, _rename, _cast, _root, _aliases, _shard, _strict, _force, _dryRun, _json, _quiet];
+        foreach (Option option in options)
         {
             verb.Options.Add(option);
         }
@@ -73,10 +89,23 @@ internal sealed class ConvertOptions
             IsJson = result.GetValue(_json),
             IsQuiet = result.GetValue(_quiet),
         };
-        return request.Target.Writes.Count == 0 ? throw new UsageException($"{request.Target.Name} files are read, but not written; --to takes {Writable()}")
-            : request.Options.MaxShardBytes is not null && !request.Target.WritesShards ? throw new UsageException($"{request.Target.Name} has no shards, so --max-shard-size means nothing for it; leave it out")
-            : request;
+        Check(request.Target, request.Options);
+        return request;
     }
+
+    private static void Check(Format target, WriteOptions options)
+    {
+        if (target.Writes.Count == 0)
+        {
+            throw new UsageException($"{target.Name} files are read, but not written; --to takes {Names(Writable)}");
+        }
+        if (options.MaxShardBytes is not null && !target.WritesShards)
+        {
+            throw new UsageException($"{target.Name} files are not written in shards, so --max-shard-size means nothing for them; leave it out");
+        }
+    }
+
+    private static Option<bool> Flag(string name, string? letter, string description) => new(name, letter is null ? [] : [letter]) { Description = description };
 
     private static Format? Named(ArgumentResult result)
     {
@@ -84,7 +113,7 @@ internal sealed class ConvertOptions
         Format? format = Format.ByName(name);
         if (format is null)
         {
-            result.AddError($"there is no format '{name}'; --to takes {Writable()}");
+            result.AddError($"there is no format '{name}'; --to takes {Names(Writable)}");
         }
         return format;
     }
@@ -95,11 +124,13 @@ internal sealed class ConvertOptions
         {
             return format;
         }
-        string extensions = string.Join(", ", Format.All.Where(static format => format.Writes.Count > 0).SelectMany(static format => format.Extensions));
-        throw new UsageException($"{output}: its extension says no format; give --to ({Writable()}), or one of the extensions {extensions}");
+        string extensions = string.Join(", ", Writable.SelectMany(static format => format.Extensions));
+        throw new UsageException($"{output}: its extension says no format; give --to ({Names(Writable)}), or one of the extensions {extensions}");
     }
 
-    private static string Writable() => string.Join(", ", Format.All.Where(static format => format.Writes.Count > 0).Select(static format => format.Name));
+    private static IEnumerable<Format> Writable => Format.All.Where(static format => format.Writes.Count > 0);
+
+    private static string Names(IEnumerable<Format> formats) => string.Join(", ", formats);
 }
 
 /// <summary>What a command line of <c>weights convert</c> asks for.</summary>

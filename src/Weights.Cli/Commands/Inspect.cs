@@ -54,7 +54,12 @@ internal static class Inspect
             Checkpoint selected = Source.Select(checkpoint, result.GetRequiredValue(filter), result.GetRequiredValue(exclude), [], session);
             bool isJson = result.GetValue(json);
             IReadOnlyList<Tensor> rows = Sorted(selected.Tensors, result.GetValue(sort) ?? (isJson ? Order.File : Order.Name));
-            Inspection inspection = new(selected, rows, checkpoint.Tensors.Count, checkpoint.TensorBytes, result.GetValue(statistics) ? Measure(selected, session) : null);
+            Inspection inspection = new(selected, rows)
+            {
+                FileTensors = checkpoint.Tensors.Count,
+                FileTensorBytes = checkpoint.TensorBytes,
+                Statistics = result.GetValue(statistics) ? Measure(selected, session) : null,
+            };
             if (isJson)
             {
                 InspectJson.Write(inspection, session.Results);

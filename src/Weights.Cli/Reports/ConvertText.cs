@@ -12,7 +12,8 @@ internal static class ConvertText
     /// <summary>What would be written.</summary>
     public static void WritePlan(Conversion conversion, Channel channel)
     {
-        channel.Writer.WriteLine($"would write {conversion.Format}: {Quantity.Of(conversion.Checkpoint.Tensors.Count, "tensor")} in {Quantity.Of(conversion.Files.Count, "file")}, {Quantity.Bytes(conversion.Bytes)}");
+        string files = Quantity.Of(conversion.Files.Count, "file");
+        channel.Writer.WriteLine($"would write {conversion.Format}: {Tensors(conversion)} in {files}, {Quantity.Bytes(conversion.Bytes)}");
         int widest = conversion.Files.Max(static file => Quantity.Bytes(file.Length).Length);
         foreach (FileLayout file in conversion.Files)
         {
@@ -24,8 +25,10 @@ internal static class ConvertText
     public static string Summary(Conversion conversion)
     {
         TimeSpan time = conversion.Time ?? TimeSpan.Zero;
-        string files = conversion.Files.Count == 1 ? "" : $" in {conversion.Files.Count:N0} files ({conversion.Files[0].Name} … {conversion.Files[^1].Name})";
-        return $"{conversion.Output}: {Quantity.Of(conversion.Checkpoint.Tensors.Count, "tensor")}, {Quantity.Bytes(conversion.Bytes)}{files} in {Quantity.Time(time)}, {Quantity.Rate(conversion.Bytes, time)}";
+        IReadOnlyList<FileLayout> files = conversion.Files;
+        string shards = files.Count == 1 ? "" : $" in {files.Count:N0} files ({files[0].Name} … {files[^1].Name})";
+        string speed = $"{Quantity.Time(time)}, {Quantity.Rate(conversion.Bytes, time)}";
+        return $"{conversion.Output}: {Tensors(conversion)}, {Quantity.Bytes(conversion.Bytes)}{shards} in {speed}";
     }
 
     /// <summary>A line for everything that happened to tensors for the same reason; the first few are named.</summary>
@@ -44,6 +47,8 @@ internal static class ConvertText
             session.Warn($"{Quantity.Of(groups.Skip(MostGroups).Sum(static group => group.Count()), "more entry")}; --json lists all");
         }
     }
+
+    private static string Tensors(Conversion conversion) => Quantity.Of(conversion.Checkpoint.Tensors.Count, "tensor");
 
     private static string Verb(LedgerKind kind) => kind switch
     {

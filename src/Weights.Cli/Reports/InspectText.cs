@@ -35,14 +35,33 @@ internal static class InspectText
         fields.Write("parameters", Quantity.Parameters(checkpoint.ParameterCount));
         fields.Write("dtypes", [.. DTypes(inspection.DTypes, fields.ListWidth)]);
         fields.Write("metadata", [.. Metadata(checkpoint.Metadata, fields.ListWidth)]);
-        fields.Write("aliases", [.. checkpoint.Aliases.Select(alias => Line($"{alias.Name} {(alias.Kind == AliasKind.Same ? "is" : "overlaps")} {alias.Of}", fields.ListWidth))]);
-        fields.Write("left out", [.. checkpoint.LeftOut.Select(part => Line($"{part.Path}: {part.Reason}", fields.ListWidth))]);
+        fields.Write("aliases", [.. checkpoint.Aliases.Select(alias => Line(Words(alias), fields.ListWidth))]);
+        fields.Write("left out", [.. checkpoint.LeftOut.SelectMany(part => Sentence(part, fields.ListWidth))]);
+    }
+
+    private static string Words(Alias alias) => $"{alias.Name} {(alias.Kind == AliasKind.Same ? "is" : "overlaps")} {alias.Of}";
+
+    // Whole, as it ends with what to do about it.
+    private static IEnumerable<string> Sentence(LeftOut part, int? width)
+    {
+        string sentence = Printable.Escape($"{part.Path}: {part.Reason}");
+        const string hanging = "  ";
+        return width is { } columns ? CellWidth.Wrap(sentence, columns - hanging.Length).Select((line, index) => index == 0 ? line : hanging + line) : [sentence];
     }
 
     // Elements are left out where there is no room: parameters stand above, and bytes tell as much.
     private static IEnumerable<string> DTypes(IReadOnlyList<DTypeTotal> totals, int? width)
     {
-        string[][] rows = [.. totals.Select(static total => (string[])[total.DType.Name, Quantity.Bytes(total.Bytes), Quantity.Of(total.Tensors, "tensor"), Quantity.Of(total.Elements, "element")])];
+        string[][] rows =
+        [
+            .. totals.Select(static total => (string[])
+            [
+                total.DType.Name,
+                Quantity.Bytes(total.Bytes),
+                Quantity.Of(total.Tensors, "tensor"),
+                Quantity.Of(total.Elements, "element"),
+            ]),
+        ];
         int Widest(int column) => rows.Max(row => row[column].Length);
         foreach (string[] row in rows)
         {
@@ -64,7 +83,8 @@ internal static class InspectText
         }
     }
 
-    private static string Shortened(string value) => value.Length <= LongestValue ? value : $"{value[..LongestValue]}… ({value.Length:N0} characters; --json has all)";
+    private static string Shortened(string value) =>
+        value.Length <= LongestValue ? value : $"{value[..LongestValue]}… ({value.Length:N0} characters; --json has all)";
 
     private static string Line(string text, int? width)
     {
@@ -79,7 +99,12 @@ internal static class InspectText
             new("dtype", static tensor => tensor.DType.Name) { Style = Style.Cyan },
             new("shape", static tensor => tensor.Shape.ToString()),
             new("bytes", static tensor => Quantity.Bytes(tensor.Bytes.Length)) { IsNumber = true },
-            new("share", tensor => Quantity.Percent(tensor.Bytes.Length, inspection.FileTensorBytes)) { IsNumber = true, IsOptional = true, Style = Style.Dim },
+            new("share", tensor => Quantity.Percent(tensor.Bytes.Length, inspection.FileTensorBytes))
+            {
+                IsNumber = true,
+                IsOptional = true,
+                Style = Style.Dim,
+            },
         ];
         if (inspection.Statistics is { } statistics)
         {
@@ -96,8 +121,13 @@ internal static class InspectText
             new(title, tensor => $"{value(statistics[tensor]):N0}") { IsNumber = true };
         return
         [
-            Real("min", static of => of.Min), Real("max", static of => of.Max), Real("mean", static of => of.Mean), Real("std", static of => of.StandardDeviation),
-            Count("zeros", static of => of.Zeros), Count("NaN", static of => of.NaNs), Count("Inf", static of => of.Infinities),
+            Real("min", static of => of.Min),
+            Real("max", static of => of.Max),
+            Real("mean", static of => of.Mean),
+            Real("std", static of => of.StandardDeviation),
+            Count("zeros", static of => of.Zeros),
+            Count("NaN", static of => of.NaNs),
+            Count("Inf", static of => of.Infinities),
         ];
     }
 }

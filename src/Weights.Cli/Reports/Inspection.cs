@@ -5,16 +5,26 @@ namespace Weights.Cli.Reports;
 /// <summary>What <c>weights inspect</c> found, for its reports.</summary>
 /// <param name="Checkpoint">The tensors that were asked for.</param>
 /// <param name="Rows">The same tensors in the order to show them.</param>
-/// <param name="FileTensors">Number of tensors before <c>--filter</c> and <c>--exclude</c>.</param>
-/// <param name="FileTensorBytes">Bytes of those.</param>
-/// <param name="Statistics">Statistics of each tensor, if they were asked for.</param>
-internal sealed record Inspection(Checkpoint Checkpoint, IReadOnlyList<Tensor> Rows, int FileTensors, long FileTensorBytes, IReadOnlyDictionary<Tensor, TensorStatistics>? Statistics)
+internal sealed record Inspection(Checkpoint Checkpoint, IReadOnlyList<Tensor> Rows)
 {
+    /// <summary>Number of tensors before <c>--filter</c> and <c>--exclude</c>.</summary>
+    public required int FileTensors { get; init; }
+
+    /// <summary>Bytes of those.</summary>
+    public required long FileTensorBytes { get; init; }
+
+    /// <summary>Statistics of each tensor, if they were asked for.</summary>
+    public IReadOnlyDictionary<Tensor, TensorStatistics>? Statistics { get; init; }
+
     /// <summary>Totals of each element type, the one with most bytes first.</summary>
     public IReadOnlyList<DTypeTotal> DTypes { get; } =
     [
         .. Checkpoint.Tensors.GroupBy(static tensor => tensor.DType)
-            .Select(static group => new DTypeTotal(group.Key, group.Count(), group.Sum(static tensor => tensor.Shape.ElementCount), group.Sum(static tensor => tensor.Bytes.Length)))
+            .Select(static group => new DTypeTotal(
+                group.Key,
+                group.Count(),
+                group.Sum(static tensor => tensor.Shape.ElementCount),
+                group.Sum(static tensor => tensor.Bytes.Length)))
             .OrderByDescending(static total => total.Bytes).ThenBy(static total => total.DType.Name, StringComparer.Ordinal),
     ];
 }

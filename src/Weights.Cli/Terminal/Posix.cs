@@ -47,7 +47,10 @@ internal static unsafe partial class Posix
         return true;
     }
 
-    /// <summary>Columns of the terminal at a descriptor; 0 where there is none or it does not know. Linux only: elsewhere the request has other numbers.</summary>
+    /// <summary>
+    /// Columns of the terminal at a descriptor; 0 where there is none or it does not know. Linux only: elsewhere the request has
+    /// another number.
+    /// </summary>
     public static int Columns(int descriptor)
     {
         const nuint getWindowSize = 0x5413; // TIOCGWINSZ

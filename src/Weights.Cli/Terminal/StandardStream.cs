@@ -12,7 +12,10 @@ internal sealed class StandardStream(int descriptor) : Stream
     /// <summary>Descriptor of standard error.</summary>
     public const int Error = 2;
 
-    private readonly Stream? _console = !OperatingSystem.IsWindows() ? null : descriptor == Output ? Console.OpenStandardOutput() : Console.OpenStandardError();
+    private readonly Stream? _console = !OperatingSystem.IsWindows() ? null
+        : descriptor == Output ? Console.OpenStandardOutput()
+        : Console.OpenStandardError();
+
     private bool _isUnread;
 
     public override bool CanRead => false;
