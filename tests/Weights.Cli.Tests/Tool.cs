@@ -12,7 +12,7 @@ internal sealed record Outcome(int ExitCode, string Output, string Error);
 internal static class Tool
 {
     // Far longer than any test needs, on a machine that does other things; a hang must end as a failure.
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(10);
 
     /// <summary>Program and first arguments that start it.</summary>
     public static IReadOnlyList<string> Command { get; } = Environment.GetEnvironmentVariable("WEIGHTS_BINARY") is { Length: > 0 } binary

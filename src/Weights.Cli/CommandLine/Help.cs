@@ -29,7 +29,7 @@ internal sealed class Help(Session session) : SynchronousCommandLineAction
     public static void Write(Command command, Channel channel)
     {
         TextWriter writer = channel.Writer;
-        writer.WriteLine(command.Description);
+        WriteParagraph(channel, command.Description ?? "");
         writer.WriteLine();
         writer.WriteLine($"Usage: {Usage(command)}");
         List<(string Term, string Text)> verbs = [.. command.Subcommands.Where(static verb => !verb.Hidden).Select(static verb => (verb.Name, verb.Description ?? ""))];
@@ -52,7 +52,15 @@ internal sealed class Help(Session session) : SynchronousCommandLineAction
         else
         {
             writer.WriteLine();
-            writer.WriteLine($"{Usage(command.Subcommands[0]).Split(' ')[0]} VERB --help tells more and gives examples.");
+            WriteParagraph(channel, $"{Tree.CommandName} VERB --help tells more and gives examples.");
+        }
+    }
+
+    private static void WriteParagraph(Channel channel, string text)
+    {
+        foreach (string line in CellWidth.Wrap(text, Math.Min(channel.Width ?? WidestLine, WidestLine)))
+        {
+            channel.Writer.WriteLine(line);
         }
     }
 

@@ -9,17 +9,11 @@ namespace Weights.Cli.Commands;
 internal static class Source
 {
     /// <summary>Opens a weight file; says so where its extension promises another format.</summary>
-    /// <exception cref="UsageException">A root is given, but files of its format have none.</exception>
-    public static Checkpoint Open(string path, string? root, Session session, bool isQuiet = false)
+    public static Checkpoint Open(string path, string? root, Session session)
     {
         Checkpoint checkpoint = Format.Open(path, new ReadOptions { Root = root });
         string name = checkpoint.Origin.Format;
-        if (root is not null && Format.ByName(name) is { HasRoots: false })
-        {
-            checkpoint.Dispose();
-            throw new UsageException($"{path}: {name} files do not nest, so --root means nothing here; leave it out");
-        }
-        if (!isQuiet && File.Exists(path) && Format.ByExtension(path) is { } expected && expected.Name != name)
+        if (File.Exists(path) && Format.ByExtension(path) is { } expected && expected.Name != name)
         {
             session.Note($"{path} holds {name} by its content, although its extension says {expected.Name}");
         }

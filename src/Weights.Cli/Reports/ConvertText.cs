@@ -50,8 +50,8 @@ internal static class ConvertText
         LedgerKind.LeftOut => "left out",
         LedgerKind.Cast => "cast",
         LedgerKind.Renamed => "renamed",
-        LedgerKind.Deduplicated => "wrote once",
-        LedgerKind.Untied => "wrote separately",
+        LedgerKind.Deduplicated => "deduplicated",
+        LedgerKind.Untied => "untied",
         LedgerKind.Restated => "restated",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
     };

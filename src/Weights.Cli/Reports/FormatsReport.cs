@@ -13,12 +13,13 @@ internal static class FormatsReport
         foreach (Format format in Format.All)
         {
             channel.Writer.Write(first ? "" : "\n");
-            channel.Writer.WriteLine($"{channel.Paint(Style.Bold, format.Name)}: {format.Title}");
+            channel.Writer.WriteLine(channel.Paint(Style.Bold, format.Name));
             Fields fields = new(channel);
+            fields.Write("title", format.Title);
             fields.Write("extensions", string.Join(' ', format.Extensions));
             fields.Write("reads", Names(format.Reads));
             fields.Write("writes", format.Writes.Count > 0 && format.Writes.SequenceEqual(format.Reads) ? "the same" : Names(format.Writes));
-            fields.Write("shards", format.WritesShards ? "reads and writes several files with an index" : "no");
+            fields.Write("shards", format.WritesShards ? "written with --max-shard-size" : "not written");
             first = false;
         }
     }

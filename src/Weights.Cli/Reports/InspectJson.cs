@@ -22,7 +22,7 @@ internal static class InspectJson
             }
             line.WriteEndArray();
             line.WriteNumber("bytes", tensor.Bytes.Length);
-            line.WriteNumber("share", Math.Round(Quantity.Share(tensor.Bytes.Length, inspection.FileTensorBytes), 6));
+            line.WriteNumber("share", Math.Round((decimal)Quantity.Share(tensor.Bytes.Length, inspection.FileTensorBytes), 6));
             if (inspection.Statistics is { } statistics)
             {
                 WriteStatistics(line, statistics[tensor]);

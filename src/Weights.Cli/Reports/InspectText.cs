@@ -28,23 +28,27 @@ internal static class InspectText
         Fields fields = new(channel);
         channel.Writer.WriteLine(channel.Paint(Style.Bold, Printable.Escape(origin.Path)));
         fields.Write("format", Printable.Escape(origin.Variant.Length == 0 ? origin.Format : $"{origin.Format} ({origin.Variant})"));
-        fields.Write("size", $"{Quantity.Bytes(origin.FileBytes)} ({Quantity.Of(origin.FileBytes, "byte")})");
+        string bytes = Quantity.Of(origin.FileBytes, "byte");
+        fields.Write("size", origin.FileBytes < 1000 ? bytes : $"{Quantity.Bytes(origin.FileBytes)} ({bytes})");
         string selected = checkpoint.Tensors.Count == inspection.FileTensors ? "" : $" of {inspection.FileTensors:N0}";
         fields.Write("tensors", $"{checkpoint.Tensors.Count:N0}{selected}, {Quantity.Bytes(checkpoint.TensorBytes)}");
         fields.Write("parameters", Quantity.Parameters(checkpoint.ParameterCount));
-        fields.Write("dtypes", [.. Aligned(inspection.DTypes)]);
+        fields.Write("dtypes", [.. DTypes(inspection.DTypes, fields.ListWidth)]);
         fields.Write("metadata", [.. Metadata(checkpoint.Metadata, fields.ListWidth)]);
         fields.Write("aliases", [.. checkpoint.Aliases.Select(alias => Line($"{alias.Name} {(alias.Kind == AliasKind.Same ? "is" : "overlaps")} {alias.Of}", fields.ListWidth))]);
         fields.Write("left out", [.. checkpoint.LeftOut.Select(part => Line($"{part.Path}: {part.Reason}", fields.ListWidth))]);
     }
 
-    private static IEnumerable<string> Aligned(IReadOnlyList<DTypeTotal> totals)
+    // Elements are left out where there is no room: parameters stand above, and bytes tell as much.
+    private static IEnumerable<string> DTypes(IReadOnlyList<DTypeTotal> totals, int? width)
     {
-        List<string[]> rows = [.. totals.Select(static total => (string[])[total.DType.Name, $"{total.Elements:N0}", Quantity.Bytes(total.Bytes), Quantity.Of(total.Tensors, "tensor")])];
+        string[][] rows = [.. totals.Select(static total => (string[])[total.DType.Name, Quantity.Bytes(total.Bytes), Quantity.Of(total.Tensors, "tensor"), Quantity.Of(total.Elements, "element")])];
+        int Widest(int column) => rows.Max(row => row[column].Length);
         foreach (string[] row in rows)
         {
-            int Widest(int column) => rows.Max(other => other[column].Length);
-            yield return $"{row[0].PadRight(Widest(0))}  {row[1].PadLeft(Widest(1))}  {row[2].PadLeft(Widest(2))}  {row[3]}";
+            string line = $"{row[0].PadRight(Widest(0))}  {row[1].PadLeft(Widest(1))}  {row[2].PadLeft(Widest(2))}";
+            string longer = $"{line}  {row[3].PadLeft(Widest(3))}";
+            yield return width < longer.Length ? line : longer;
         }
     }
 

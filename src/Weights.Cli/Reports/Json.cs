@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Json;
 using Weights.Cli.Terminal;
 
@@ -33,7 +34,10 @@ internal static class Json
         writer.WriteStartArray(name);
         foreach (T item in items)
         {
+            // The writer puts a raw value right behind the comma; blanks at its start are the value's own.
             line.ResetWrittenCount();
+            line.Write("\n"u8);
+            line.Write(Encoding.UTF8.GetBytes(new string(' ', 2 * writer.CurrentDepth)));
             lineWriter.Reset(line);
             lineWriter.WriteStartObject();
             members(lineWriter, item);

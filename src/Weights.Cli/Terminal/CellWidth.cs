@@ -44,9 +44,9 @@ internal static class CellWidth
         {
             return text;
         }
-        // The end of a name tells more than its start: it gets the odd column.
-        int first = (width - 1) / 2;
-        return First(text, first) + Ellipsis + Last(text, width - 1 - first);
+        // The end of a name tells more than its start: it gets what is left over.
+        string first = First(text, (width - 1) / 2);
+        return first + Ellipsis + Last(text, width - 1 - Of(first));
     }
 
     /// <summary>The text in at most <paramref name="width"/> columns: where it is longer, its end gives way to an ellipsis.</summary>

@@ -25,6 +25,9 @@ internal sealed class Session : IDisposable
     /// <summary>Ctrl-C and its kin.</summary>
     public Interruption Interruption { get; } = new();
 
+    /// <summary>Whether nothing but errors is to be said.</summary>
+    public bool IsQuiet { get; set; }
+
     /// <summary>Chooses colours for both channels.</summary>
     public void UseColors(ColorMode mode)
     {
@@ -39,17 +42,32 @@ internal sealed class Session : IDisposable
     public void Error(string sentence) => Say(Style.Red, "weights:", sentence);
 
     /// <summary>Something that the user should know before relying on the result: one line.</summary>
-    public void Warn(string sentence) => Say(Style.Yellow, "warning:", sentence);
+    public void Warn(string sentence)
+    {
+        if (!IsQuiet)
+        {
+            Say(Style.Yellow, "warning:", sentence);
+        }
+    }
 
     /// <summary>Something worth knowing: one line.</summary>
-    public void Note(string sentence) => Say(Style.Cyan, "note:", sentence);
+    public void Note(string sentence)
+    {
+        if (!IsQuiet)
+        {
+            Say(Style.Cyan, "note:", sentence);
+        }
+    }
 
     /// <summary>A line for people about what was done.</summary>
     public void Tell(string sentence)
     {
-        Results.Writer.Flush();
-        Messages.Writer.WriteLine(Printable.Escape(sentence));
-        Messages.Writer.Flush();
+        if (!IsQuiet)
+        {
+            Results.Writer.Flush();
+            Messages.Writer.WriteLine(Printable.Escape(sentence));
+            Messages.Writer.Flush();
+        }
     }
 
     /// <inheritdoc/>

@@ -10,19 +10,25 @@ namespace Weights.DTypes
     /// </code>
     /// Largest 255 · 2¹²⁰ ≈ 3.39e38, smallest 2⁻¹³³. Source: Intel, "BFLOAT16 – Hardware Numerics Definition", 338302-001.
     /// </summary>
-    internal readonly struct BF16(ushort value) : IBlock<BF16>
+    internal readonly struct BF16(ushort value) : IBlock<BF16>, IFloatLayout
     {
-        private static readonly SmallFloat s_layout = new(exponentBits: 8, fractionBits: 7, bias: 127, Extremes.InfinityAndNaN);
-
         private readonly ushort _value = value;
 
         public static string Name => "BF16";
 
         public static DTypeKind Kind => DTypeKind.Float;
 
-        public static void Decode(in BF16 block, Span<double> values) => values[0] = s_layout.Decode(block._value);
+        public static int ExponentBits => 8;
 
-        public static BF16 Encode(ReadOnlySpan<double> values) => new((ushort)s_layout.Encode(values[0]));
+        public static int FractionBits => 7;
+
+        public static int Bias => 127;
+
+        public static Extremes Extremes => Extremes.InfinityAndNaN;
+
+        public static void Decode(in BF16 block, Span<double> values) => values[0] = F32.Widen(BitConverter.UInt32BitsToSingle((uint)block._value << 16));
+
+        public static BF16 Encode(ReadOnlySpan<double> values) => new((ushort)SmallFloat<BF16>.Encode(values[0]));
     }
 }
 

@@ -14,11 +14,11 @@ namespace Weights.DTypes
 
         public static void Decode(in C32 block, Span<double> values)
         {
-            values[0] = F16.Layout.Decode(block._real);
-            values[1] = F16.Layout.Decode(block._imaginary);
+            values[0] = SmallFloat<F16>.Decode(block._real);
+            values[1] = SmallFloat<F16>.Decode(block._imaginary);
         }
 
-        public static C32 Encode(ReadOnlySpan<double> values) => new((ushort)F16.Layout.Encode(values[0]), (ushort)F16.Layout.Encode(values[1]));
+        public static C32 Encode(ReadOnlySpan<double> values) => new((ushort)SmallFloat<F16>.Encode(values[0]), (ushort)SmallFloat<F16>.Encode(values[1]));
     }
 }
 

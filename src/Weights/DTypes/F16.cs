@@ -10,20 +10,25 @@ namespace Weights.DTypes
     /// </code>
     /// Largest 65504, smallest 2⁻²⁴. Source: IEEE 754-2019, 3.6.
     /// </summary>
-    internal readonly struct F16(ushort value) : IBlock<F16>
+    internal readonly struct F16(ushort value) : IBlock<F16>, IFloatLayout
     {
-        /// <summary>Shared with <see cref="C32"/>.</summary>
-        public static readonly SmallFloat Layout = new(exponentBits: 5, fractionBits: 10, bias: 15, Extremes.InfinityAndNaN);
-
         private readonly ushort _value = value;
 
         public static string Name => "F16";
 
         public static DTypeKind Kind => DTypeKind.Float;
 
-        public static void Decode(in F16 block, Span<double> values) => values[0] = Layout.Decode(block._value);
+        public static int ExponentBits => 5;
 
-        public static F16 Encode(ReadOnlySpan<double> values) => new((ushort)Layout.Encode(values[0]));
+        public static int FractionBits => 10;
+
+        public static int Bias => 15;
+
+        public static Extremes Extremes => Extremes.InfinityAndNaN;
+
+        public static void Decode(in F16 block, Span<double> values) => values[0] = SmallFloat<F16>.Decode(block._value);
+
+        public static F16 Encode(ReadOnlySpan<double> values) => new((ushort)SmallFloat<F16>.Encode(values[0]));
     }
 }
 

@@ -12,10 +12,8 @@ namespace Weights.DTypes
     /// ±0, 0.5, 1, 1.5, 2, 3, 4, 6; neither infinity nor NaN. Source: OCP Microscaling Formats (MX) 1.0, 5.3.3; the order of
     /// the nibbles is that of PyTorch's <c>float4_e2m1fn_x2</c> and of ONNX's <c>FLOAT4E2M1</c>.
     /// </summary>
-    internal readonly struct F4(byte pair) : IBlock<F4>
+    internal readonly struct F4(byte pair) : IBlock<F4>, IFloatLayout
     {
-        private static readonly SmallFloat s_layout = new(exponentBits: 2, fractionBits: 1, bias: 1, Extremes.Finite);
-
         private readonly byte _pair = pair;
 
         public static string Name => "F4";
@@ -24,13 +22,21 @@ namespace Weights.DTypes
 
         public static int Length => 2;
 
+        public static int ExponentBits => 2;
+
+        public static int FractionBits => 1;
+
+        public static int Bias => 1;
+
+        public static Extremes Extremes => Extremes.Finite;
+
         public static void Decode(in F4 block, Span<double> values)
         {
-            values[0] = s_layout.Decode(block._pair & 0xFu);
-            values[1] = s_layout.Decode((uint)block._pair >> 4);
+            values[0] = SmallFloat<F4>.Decode(block._pair & 0xFu);
+            values[1] = SmallFloat<F4>.Decode((uint)block._pair >> 4);
         }
 
-        public static F4 Encode(ReadOnlySpan<double> values) => new((byte)(s_layout.Encode(values[0]) | (s_layout.Encode(values[1]) << 4)));
+        public static F4 Encode(ReadOnlySpan<double> values) => new((byte)(SmallFloat<F4>.Encode(values[0]) | (SmallFloat<F4>.Encode(values[1]) << 4)));
     }
 }
 

@@ -11,19 +11,25 @@ namespace Weights.DTypes
     /// Largest 57344, smallest 2⁻¹⁶; 0x7C is infinity, 0x7D–0x7F are NaN. Source: OCP 8-bit Floating Point Specification (OFP8) 1.0.
     /// </summary>
     /// <remarks>PyTorch encodes every NaN as 0x7F; here the upper bits of its payload are kept (0x7E for the usual one).</remarks>
-    internal readonly struct F8E5M2(byte value) : IBlock<F8E5M2>
+    internal readonly struct F8E5M2(byte value) : IBlock<F8E5M2>, IFloatLayout
     {
-        private static readonly SmallFloat s_layout = new(exponentBits: 5, fractionBits: 2, bias: 15, Extremes.InfinityAndNaN);
-
         private readonly byte _value = value;
 
         public static string Name => "F8_E5M2";
 
         public static DTypeKind Kind => DTypeKind.Float;
 
-        public static void Decode(in F8E5M2 block, Span<double> values) => values[0] = s_layout.Decode(block._value);
+        public static int ExponentBits => 5;
 
-        public static F8E5M2 Encode(ReadOnlySpan<double> values) => new((byte)s_layout.Encode(values[0]));
+        public static int FractionBits => 2;
+
+        public static int Bias => 15;
+
+        public static Extremes Extremes => Extremes.InfinityAndNaN;
+
+        public static void Decode(in F8E5M2 block, Span<double> values) => values[0] = SmallFloat<F8E5M2>.Decode(block._value);
+
+        public static F8E5M2 Encode(ReadOnlySpan<double> values) => new((byte)SmallFloat<F8E5M2>.Encode(values[0]));
     }
 }
 

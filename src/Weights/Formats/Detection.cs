@@ -84,18 +84,20 @@ public abstract partial class Format
         {
             throw new IOException($"{Printable.Escape(folder)}: permission denied", error);
         }
-        string[] candidates = [.. All.Select(format => format.FindInFolder(names)).OfType<string>().Distinct(StringComparer.Ordinal)];
+        string[] candidates = [.. All.Select(format => format.FindInFolder(names)).OfType<string>().Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
         if (candidates.Length == 1)
         {
             return Path.Combine(folder, candidates[0]);
         }
-        string[] files = candidates.Length > 0 ? candidates : [.. names.Where(static name => ByExtension(name) is not null)];
+        string[] files = [.. names.Where(static name => ByExtension(name) is not null)];
+        string[] indexes = [.. files.Where(static name => name.EndsWith(ShardIndex.Suffix, StringComparison.OrdinalIgnoreCase))];
+        string[] wholes = candidates.Length > 0 ? candidates : indexes.Length > 1 ? indexes : [];
         throw new WeightFileException(
             Fault.Unsupported,
             files.Length switch
             {
                 0 => $"is a folder without a weight file in it; those end in {string.Join(", ", All.SelectMany(static format => format.Extensions).Distinct().Order(StringComparer.Ordinal))}",
-                _ when candidates.Length > 0 => $"is a folder with several checkpoints: {Some(files)}; name the one to open",
+                _ when wholes.Length > 0 => $"is a folder with several checkpoints: {Some(wholes)}; name the one to open",
                 _ => $"is a folder with several weight files and no index that makes them one checkpoint: {Some(files)}; name the one to open, or get the index",
             },
             folder);

@@ -34,7 +34,7 @@ internal static class Diagnosis
         Program("ELF", 0x7F, (byte)'E', (byte)'L', (byte)'F'),
         Program("Mach-O", 0xCF, 0xFA, 0xED, 0xFE),
         new(Fault.Unsupported, static input => StartsWith(input, "%PDF-"u8), static _ => "is a PDF document, not weights; name the file that holds them"),
-        new(Fault.Unsupported, static input => StartsWith(input, "\x89PNG"u8) || StartsWith(input, [0xFF, 0xD8, 0xFF]), static _ => "is a picture, not weights; name the file that holds them"),
+        new(Fault.Unsupported, static input => StartsWith(input, [0x89, (byte)'P', (byte)'N', (byte)'G']) || StartsWith(input, [0xFF, 0xD8, 0xFF]), static _ => "is a picture, not weights; name the file that holds them"),
         new(Fault.Corrupt, IsHtml, static input => $"is a web page, not weights{Between(input, "<title", "</title>")}: the address led to a page for people, such as a login or an error; download the file itself"),
         new(Fault.Corrupt, static input => StartsWithWord(input, "<"), static input => $"is XML, not weights{Between(input, "<Message", "</Message>")}: probably a server's error message; download the file again"),
         new(Fault.Corrupt, static input => JsonError(input) is not null, static input => $"is a server's answer, not weights: it says {WeightFileException.Quote(JsonError(input)!)}; download the file again"),
@@ -47,17 +47,16 @@ internal static class Diagnosis
     public static WeightFileException Of(Input input)
     {
         string named = Format.ByExtension(input.Path) is { } format ? $", though it is named like a {format.Name} file" : "";
-        // What has a name of ours and other bytes is damaged, or not what it says.
-        Fault unknown = named.Length > 0 ? Fault.Corrupt : Fault.Unsupported;
         foreach (Symptom symptom in s_symptoms)
         {
             if (symptom.Shows(input))
             {
-                return new WeightFileException(named.Length > 0 ? Fault.Corrupt : symptom.Fault, symptom.Describe(input), input.Path);
+                return new WeightFileException(symptom.Fault, symptom.Describe(input), input.Path);
             }
         }
         string start = Convert.ToHexStringLower(input.Head[..Math.Min(8, input.Head.Length)]);
-        return new WeightFileException(unknown, $"is of no kind that is known here ({string.Join(", ", Format.All)}){named}: its {input.Bytes.Length:N0} bytes start with {start}; check where it comes from", input.Path);
+        // What has a name of ours and bytes that mean nothing is damaged.
+        return new WeightFileException(named.Length > 0 ? Fault.Corrupt : Fault.Unsupported, $"is of no kind that is known here ({string.Join(", ", Format.All)}){named}: its {input.Bytes.Length:N0} bytes start with {start}; check where it comes from", input.Path);
     }
 
     private static Symptom Compressed(string name, string command, params byte[] magic) =>

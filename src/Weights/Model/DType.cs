@@ -88,8 +88,10 @@ public abstract partial class DType
     public abstract void Decode(ReadOnlySpan<byte> blocks, Span<double> values);
 
     /// <summary>
-    /// The blocks nearest to <paramref name="values"/>: round half to even; beyond the range, infinity where the type has
-    /// one, else NaN where it has one, else the nearest end.
+    /// The blocks nearest to <paramref name="values"/>, each number rounded once, straight from the double.
+    /// Floating-point types round half to even; beyond their range is infinity where they have one, else NaN where they have
+    /// one, else their nearest end; NaN is their largest number where they have none. Integers cut off towards zero, as C, NumPy and
+    /// PyTorch do; beyond their range is the nearest end, and NaN is 0. Of booleans, every number but ±0 is true.
     /// </summary>
     /// <param name="values"><see cref="Components"/> numbers for each element of the blocks.</param>
     /// <param name="blocks">Whole blocks, little-endian.</param>

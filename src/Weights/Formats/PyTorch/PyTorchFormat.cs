@@ -1,9 +1,4 @@
 using Weights.Formats.PyTorch;
-using Weights.Formats.PyTorch.Containers;
-using Weights.Formats.PyTorch.Pickle;
-using Weights.Formats.PyTorch.Recipes;
-using Weights.Formats.PyTorch.Roots;
-using Weights.Formats.PyTorch.Tree;
 using Weights.Formats.PyTorch.Writing;
 using Weights.IO;
 
@@ -16,6 +11,9 @@ namespace Weights.Formats.PyTorch
     /// </summary>
     internal sealed class PyTorchFormat : Format
     {
+        // The Hub's libraries write pytorch_model-00001-of-00002.bin; others keep their own extension.
+        private static readonly string[] s_shardExtensions = [".bin", ".pt", ".pth"];
+
         public override string Name => "pytorch";
 
         public override string Title => "PyTorch checkpoints (torch.save)";
@@ -28,41 +26,18 @@ namespace Weights.Formats.PyTorch
 
         public override bool HasRoots => true;
 
-        public override bool Sniff(Input input) => TorchZip.Sniff(input);
+        public override bool Sniff(Input input) => TorchReader.Sniff(input) || IsIndex(input);
 
-        public override Checkpoint Read(Input input, ReadOptions options)
-        {
-            TorchZip archive = TorchZip.Open(input);
-            if (archive.IsScript)
-            {
-                throw new WeightFileException(Fault.Unsupported, "is TorchScript, a program with its weights, which is not read; load it with torch.jit.load and save its state_dict()");
-            }
-            PickleNode root = new PickleMachine(archive.Pickle, archive.PickleName).Run();
-            return ReadValue(input, options, archive, root, $"zip, {(archive.IsBigEndian ? "big" : "little")}-endian, {archive.Count} storages");
-        }
+        public override string? FindInFolder(IReadOnlyList<string> names) => ShardIndex.FindInFolder(names, Extensions);
+
+        public override Checkpoint Read(Input input, ReadOptions options) => !TorchReader.Sniff(input) && IsIndex(input)
+            ? ShardSet.Open(input, ShardIndex.Read(input.Bytes), Name, shard => TorchReader.Read(shard, options))
+            : TorchReader.Read(input, options);
 
         public override IReadOnlyList<FileLayout> Layout(Checkpoint checkpoint, string fileName, WriteOptions options, Ledger ledger) =>
             PyTorchLayout.Create(checkpoint, fileName, options, ledger);
 
-        private static Checkpoint ReadValue(Input input, ReadOptions options, StorageSource storages, PickleNode value, string variant)
-        {
-            PickleTree tree = new(new TorchRecipes(storages));
-            PickleNode root = tree.Resolve(value);
-            RootChoice choice = options.Root is { } path ? RootChoice.At(tree, root, path) : RootChoice.Default(tree, root);
-            TensorCollector collector = new(tree, choice);
-            collector.Run();
-            MetadataReader metadata = new(tree, choice);
-            MetadataValue.Map values = metadata.Read(root);
-            return new Checkpoint(
-                collector.Tensors.Select(static tensor => tensor.Tensor.ToTensor(tensor.Name)),
-                new Origin(input.Path, "pytorch", variant, input.Bytes.Length, "pt"),
-                input)
-            {
-                Metadata = values,
-                Aliases = TorchAliases.Find(collector.Tensors),
-                LeftOut = [.. collector.LeftOut, .. metadata.LeftOut],
-            };
-        }
+        private static bool IsIndex(Input input) => s_shardExtensions.Any(extension => ShardIndex.Sniff(input, extension));
     }
 }
 

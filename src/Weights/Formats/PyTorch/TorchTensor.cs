@@ -36,6 +36,9 @@ internal sealed record TorchView(
 /// <summary>A tensor of a pickle: a view, or why there is none.</summary>
 internal sealed class TorchTensor : PickleNode
 {
+    // A million gigabytes of float32: no disk holds it, so the view was made to fill one.
+    private const long MaxElements = 1L << 48;
+
     private TorchTensor()
     {
     }
@@ -90,9 +93,15 @@ internal sealed class TorchTensor : PickleNode
             throw new WeightFileException(Fault.Corrupt, $"is in a storage of {view.Storage.Count} elements, which cannot be");
         }
         long elements = (long)view.Storage.Bytes / view.Element.Bytes;
-        if (!StridedBytes.IsInside(elements, view.Offset, view.Shape, view.Strides))
+        // An expanded dimension (stride 0) repeats what is there, so it alone may make a view larger than its storage.
+        long[] distinct = [.. view.Shape.Zip(view.Strides, static (size, stride) => stride == 0 ? Math.Min(size, 1) : size)];
+        if (view.Strides.Length != view.Shape.Length || !StridedBytes.IsInside(elements, view.Offset, distinct, view.Strides))
         {
             throw new WeightFileException(Fault.Corrupt, $"is a view of shape {shape} and strides [{string.Join(", ", view.Strides)}] from element {view.Offset} on, which is not inside its storage of {elements} elements");
+        }
+        if (shape.ElementCount > MaxElements)
+        {
+            throw new WeightFileException(Fault.Unsupported, $"has the shape {shape}: expanded as it is, it takes no space, but written out it would be {shape.ElementCount:N0} elements");
         }
         Shape logical = Logical(shape, dtype);
         if (shape.ElementCount == 0)

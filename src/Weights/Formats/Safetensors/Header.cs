@@ -31,7 +31,8 @@ internal static class Header
         List<Tensor> tensors = new(entries.Count);
         foreach (HeaderEntry entry in entries)
         {
-            tensors.Add(new Tensor(entry.Name, entry.DType, ShapeOf(entry), data.Slice((long)entry.Begin, (long)(entry.End - entry.Begin))));
+            CheckHeld(entry);
+            tensors.Add(new Tensor(entry.Name, entry.DType, entry.Shape, data.Slice((long)entry.Begin, (long)(entry.End - entry.Begin))));
         }
         return (tensors, metadata);
     }
@@ -106,13 +107,8 @@ internal static class Header
 
     private static void CheckSize(in HeaderEntry entry)
     {
-        UInt128 bits = 1;
-        foreach (ulong dimension in entry.Shape)
-        {
-            bits *= dimension; // Both have 64 bits here.
-            CheckFits(entry, bits);
-        }
-        bits *= (ulong)(entry.DType.BlockBytes * 8 / entry.DType.BlockLength); // 4, 6 or whole bytes: no rest.
+        // 4, 6 or whole bytes an element: the division leaves no rest.
+        UInt128 bits = Elements(entry) * (ulong)(entry.DType.BlockBytes * 8 / entry.DType.BlockLength);
         CheckFits(entry, bits);
         if (bits % 8 != 0)
         {
@@ -122,6 +118,21 @@ internal static class Header
         {
             throw Corrupt(entry, $"{Described(entry)} needs {bits / 8:N0} bytes, but its data_offsets [{entry.Begin}, {entry.End}] hold {entry.End - entry.Begin:N0}");
         }
+    }
+
+    private static UInt128 Elements(in HeaderEntry entry)
+    {
+        if (entry.Unheld is null)
+        {
+            return (ulong)entry.Shape.ElementCount;
+        }
+        UInt128 elements = 1;
+        foreach (ulong dimension in entry.Unheld)
+        {
+            elements *= dimension; // Both have 64 bits here.
+            CheckFits(entry, elements);
+        }
+        return elements;
     }
 
     private static void CheckFits(in HeaderEntry entry, UInt128 number)
@@ -144,24 +155,24 @@ internal static class Header
         }
     }
 
-    private static Shape ShapeOf(in HeaderEntry entry)
+    private static void CheckHeld(in HeaderEntry entry)
     {
-        long[] dimensions = new long[entry.Shape.Length];
-        for (int axis = 0; axis < dimensions.Length; axis++)
+        if (entry.Unheld is not null)
         {
-            // Truncated dimensions are negative, which no shape takes.
-            dimensions[axis] = unchecked((long)entry.Shape[axis]);
+            throw new WeightFileException(Fault.Unsupported, $"{Described(entry)} is empty, but its other dimensions are more than 63 bits can count, which this program does not hold", tensor: entry.Name, offset: entry.Position);
         }
-        return Shape.TryCreate(dimensions, out Shape shape)
-            ? shape
-            : throw new WeightFileException(Fault.Unsupported, $"{Described(entry)} is empty, but its other dimensions are more than 63 bits can count, which this program does not hold", tensor: entry.Name, offset: entry.Position);
     }
 
     private static string Described(in HeaderEntry entry)
     {
         const int shown = 16; // A damaged header can have any number.
-        string rest = entry.Shape.Length > shown ? ", …" : "";
-        return $"{entry.DType.Name} [{string.Join(", ", entry.Shape.Take(shown))}{rest}]";
+        if (entry.Unheld is null && entry.Shape.Rank <= shown)
+        {
+            return $"{entry.DType.Name} {entry.Shape}";
+        }
+        IEnumerable<string> dimensions = entry.Unheld?.Select(static dimension => dimension.ToString()) ?? entry.Shape.Dimensions.ToArray().Select(static dimension => dimension.ToString());
+        string[] first = [.. dimensions.Take(shown + 1)];
+        return $"{entry.DType.Name} [{string.Join(", ", first.Take(shown))}{(first.Length > shown ? ", …" : "")}]";
     }
 
     private static WeightFileException Corrupt(in HeaderEntry entry, string problem) => new(Fault.Corrupt, problem, tensor: entry.Name, offset: entry.Position);

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Weights.IO;
 
@@ -20,9 +21,10 @@ internal ref struct HeaderReader
     private const int MaxDepth = 127;
 
     private readonly long _start;
-    private readonly List<HeaderEntry> _entries = [];
-    private readonly HashSet<string> _names = new(StringComparer.Ordinal);
-    private readonly List<ulong> _shape = [];
+    private readonly List<HeaderEntry> _entries;
+    private readonly HashSet<string> _names;
+    private readonly List<ulong> _numbers = [];
+    private DType? _lastType;
     private List<KeyValuePair<string, MetadataValue>>? _metadata;
     private bool _hasMetadata;
     private Utf8JsonReader _json;
@@ -32,7 +34,10 @@ internal ref struct HeaderReader
     /// <param name="start">Where it stands in the file.</param>
     public HeaderReader(ReadOnlySpan<byte> json, long start)
     {
+        const int usualEntryBytes = 128;
         _start = start;
+        _entries = new List<HeaderEntry>(json.Length / usualEntryBytes);
+        _names = new HashSet<string>(json.Length / usualEntryBytes, StringComparer.Ordinal);
         _json = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = MaxDepth });
     }
 
@@ -116,7 +121,7 @@ internal ref struct HeaderReader
             throw Corrupt("is not described by an object", name);
         }
         DType? dtype = null;
-        ulong[]? shape = null;
+        (Shape Held, ulong[]? Unheld)? shape = null;
         (ulong Begin, ulong End)? offsets = null;
         while (Next() == JsonTokenType.PropertyName)
         {
@@ -129,13 +134,15 @@ internal ref struct HeaderReader
             {
                 CheckFirst(shape is null, "shape", name);
                 ReadNumbers("shape", name);
-                shape = [.. _shape];
+                ReadOnlySpan<ulong> numbers = CollectionsMarshal.AsSpan(_numbers);
+                // Numbers beyond 63 bits are negative as long, which no shape takes.
+                shape = Shape.TryCreate(MemoryMarshal.Cast<ulong, long>(numbers), out Shape held) ? (held, null) : (default, numbers.ToArray());
             }
             else if (_json.ValueTextEquals("data_offsets"u8))
             {
                 CheckFirst(offsets is null, "data_offsets", name);
                 ReadNumbers("data_offsets", name);
-                offsets = _shape.Count == 2 ? (_shape[0], _shape[1]) : throw Corrupt($"has {_shape.Count} data_offsets instead of two", name);
+                offsets = _numbers.Count == 2 ? (_numbers[0], _numbers[1]) : throw Corrupt($"has {_numbers.Count} data_offsets instead of two", name);
             }
             else
             {
@@ -143,8 +150,8 @@ internal ref struct HeaderReader
             }
         }
         string missing = dtype is null ? "dtype" : shape is null ? "shape" : "data_offsets";
-        return offsets is { } range && dtype is not null && shape is not null
-            ? new HeaderEntry(name, dtype, shape, range.Begin, range.End, position)
+        return offsets is { } range && dtype is not null && shape is { } dimensions
+            ? new HeaderEntry(name, dtype, dimensions.Held, dimensions.Unheld, range.Begin, range.End, position)
             : throw Corrupt($"has no {missing}", name);
     }
 
@@ -160,17 +167,18 @@ internal ref struct HeaderReader
         {
             throw Corrupt("has a dtype that is not a string", tensor);
         }
-        DType dtype = StoredTypes.Find(ref _json)
+        DType dtype = StoredTypes.Find(ref _json, _lastType)
             ?? throw new WeightFileException(Fault.Unsupported, $"has the dtype {WeightFileException.Quote(_json.GetString()!)}, which is none of safetensors'; the file is damaged, or newer than this program", tensor: tensor, offset: Position);
+        _lastType = dtype;
         return isObject && (Next() != JsonTokenType.Null || Next() != JsonTokenType.EndObject)
             ? throw Corrupt("has a dtype that is not a string", tensor)
             : dtype;
     }
 
-    // Into _shape, which is reused: a header may have 100,000 tensors.
+    // Into _numbers, which is reused: a header may have 100,000 tensors.
     private void ReadNumbers(string field, string tensor)
     {
-        _shape.Clear();
+        _numbers.Clear();
         if (Next() != JsonTokenType.StartArray)
         {
             throw Corrupt($"has a {field} that is not an array", tensor);
@@ -182,7 +190,7 @@ internal ref struct HeaderReader
             {
                 throw Corrupt($"has a {field} with something in it that is not a whole number from 0 up, of 64 bits", tensor);
             }
-            _shape.Add(number);
+            _numbers.Add(number);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 
 namespace Weights.Formats.Safetensors;
 
@@ -26,15 +27,19 @@ internal static class StoredTypes
     public static int Rank(DType dtype) => s_ranks.GetValueOrDefault(dtype, -1);
 
     /// <summary>The type whose name the JSON string has, or null.</summary>
-    public static DType? Find(ref System.Text.Json.Utf8JsonReader name)
+    /// <param name="name">The string.</param>
+    /// <param name="guess">The type that is tried first: most tensors of a file are of one type.</param>
+    public static DType? Find(ref Utf8JsonReader name, DType? guess)
     {
-        for (int index = 0; index < s_utf8Names.Length; index++)
+        if (guess is not null && name.ValueTextEquals(s_utf8Names[Rank(guess)]))
         {
-            if (name.ValueTextEquals(s_utf8Names[index]))
-            {
-                return s_types[index];
-            }
+            return guess;
         }
-        return null;
+        int index = 0;
+        while (index < s_utf8Names.Length && !name.ValueTextEquals(s_utf8Names[index]))
+        {
+            index++;
+        }
+        return index < s_types.Length ? s_types[index] : null;
     }
 }

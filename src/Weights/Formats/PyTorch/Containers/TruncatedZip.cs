@@ -53,9 +53,9 @@ internal static class TruncatedZip
         Dictionary<string, Int128> storages = new(StringComparer.Ordinal);
         foreach (PicklePersistentId id in machine.PersistentIds)
         {
-            if (id.Id is PickleTuple { Items: [_, PickleGlobal type, PickleText key, _, PickleInteger count, ..] } && TorchElement.OfStorageClass(type.FullName) is { } element)
+            if (StorageId.TryRead(id, out StorageId? storage, out _) && storage.Element is { } element)
             {
-                storages[key.Text] = (Int128)Math.Max(count.Value, 0) * element.Bytes;
+                storages[storage.Key] = (Int128)Math.Max(storage.Count, 0) * element.Bytes;
             }
         }
         Int128 sum = 0;

@@ -43,15 +43,11 @@ internal static class TensorRecipes
         {
             return global;
         }
-        return Storage(recipes, id, out string? problem, out Fault fault) is { } storage
-            ? TorchTensor.Of(TorchView.Of(storage))
-            : Problem(fault, problem!);
+        return Storage(recipes, id, out TorchTensor? problem) is { } storage ? TorchTensor.Of(TorchView.Of(storage)) : problem!;
     }
 
     private static TorchTensor Sparse(TorchRecipes recipes, PickleCall call, int depth) =>
         TorchTensor.Unsupported("is sparse, which is not read; call to_dense() before saving, or leave it out with --exclude");
-
-    private static TorchTensor Problem(Fault fault, string reason) => fault == Fault.Corrupt ? TorchTensor.Corrupt(reason) : TorchTensor.Unsupported(reason);
 
     // (storage, offset, size, stride[, requires_grad, hooks[, dtype][, metadata]])
     private static TorchTensor Rebuild(TorchRecipes recipes, PickleCall call, int depth, int? typed, int? metadata = null)
@@ -60,9 +56,9 @@ internal static class TensorRecipes
         {
             return TorchTensor.Corrupt("is rebuilt from fewer arguments than its storage, offset, size and strides");
         }
-        if (Storage(recipes, arguments[0], out string? problem, out Fault fault) is not { } storage)
+        if (Storage(recipes, arguments[0], out TorchTensor? problem) is not { } storage)
         {
-            return Problem(fault, problem!);
+            return problem!;
         }
         if (arguments[1] is not PickleInteger offset || recipes.Integers(arguments[2], depth) is not { } shape || recipes.Integers(arguments[3], depth) is not { } strides)
         {
@@ -85,47 +81,34 @@ internal static class TensorRecipes
     private static (bool Conjugate, bool Negative) Marks(PickleNode metadata) =>
         metadata is PickleDict marks ? (marks.Find("conj") == PickleBool.True, marks.Find("neg") == PickleBool.True) : default;
 
-    // ('storage', class, key, location, count[, view]); an old file's view is (key, offset, count) of a storage within another.
-    private static TorchStorage? Storage(TorchRecipes recipes, PickleNode node, out string? problem, out Fault fault)
+    private static TorchStorage? Storage(TorchRecipes recipes, PickleNode node, out TorchTensor? problem)
     {
-        (problem, fault) = (null, Fault.Corrupt);
-        if (node is not PicklePersistentId { Id: PickleTuple { Items: var items } } || items.Length == 0 || items[0] is not PickleText tag)
+        if (!StorageId.TryRead(node, out StorageId? id, out problem))
         {
-            problem = node is PicklePersistentId ? "is in a storage whose id is not the tuple that it should be" : $"is in {node.Kind} where a storage should be";
             return null;
         }
-        if (!tag.Is("storage"))
+        if (id.Element is not { } element)
         {
-            (problem, fault) = ($"is in something that the file calls {WeightFileException.Quote(tag.Text)} where a storage should be", Fault.Unsupported);
-            return null;
-        }
-        if (items.Length < 5 || items[2] is not PickleText key || items[4] is not PickleInteger count)
-        {
-            problem = "is in a storage whose id lacks its key or its number of elements";
-            return null;
-        }
-        string? name = TorchRecipes.NameOf(items[1]);
-        if (name is null || TorchElement.OfStorageClass(name) is not { } element)
-        {
-            (problem, fault) = ($"is in a storage of the class {WeightFileException.Quote(name ?? "nothing")}, which is not known", Fault.Unsupported);
+            problem = TorchTensor.Unsupported($"is in a storage of the class {WeightFileException.Quote(id.ClassName)}, which is not known");
             return null;
         }
         StorageSource source = recipes.Storages;
-        long bytes = (long)Int128.Clamp((Int128)count.Value * element.Bytes, -1, long.MaxValue);
-        TorchStorage storage = new(key.Text, element, count.Value, source.IsBigEndian, () => source.Open(key.Text, bytes));
-        return items.Length > 5 && items[5] is not PickleNone ? View(recipes, storage, items[5], ref problem) : storage;
+        long bytes = (long)Int128.Clamp((Int128)id.Count * element.Bytes, -1, long.MaxValue);
+        TorchStorage storage = new(id.Key, element, id.Count, source.IsBigEndian, () => source.Open(id.Key, bytes));
+        return id.View is null ? storage : View(recipes, storage, id.View, ref problem);
     }
 
-    private static TorchStorage? View(TorchRecipes recipes, TorchStorage whole, PickleNode view, ref string? problem)
+    // (key, offset, count), in elements, of a storage within another.
+    private static TorchStorage? View(TorchRecipes recipes, TorchStorage whole, PickleNode view, ref TorchTensor? problem)
     {
         if (recipes.Sequence(view, 0) is not [_, PickleInteger offset, PickleInteger count, ..]
-            || offset.Value < 0 || count.Value < 0 || (Int128)offset.Value + count.Value > whole.Count)
+            || offset.Value < 0 || count.Value < 0 || (Int128)offset.Value + count.Value > whole.Count || whole.Bytes > long.MaxValue)
         {
-            problem = $"is in a part of a storage that is not inside its {whole.Count} elements";
+            problem = TorchTensor.Corrupt($"is in a part of a storage that is not inside its {whole.Count} elements");
             return null;
         }
-        long start = checked(offset.Value * whole.Element.Bytes);
-        long length = checked(count.Value * whole.Element.Bytes);
+        long start = offset.Value * whole.Element.Bytes;
+        long length = count.Value * whole.Element.Bytes;
         return whole with { Count = count.Value, Start = start, Open = () => whole.Open().Slice(start, length) };
     }
 

@@ -43,9 +43,11 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
         List<KeyValuePair<string, MetadataValue>> entries = [];
         string? chosenKey = step < choice.Steps.Count ? choice.Steps[step].Key : null;
         _around.Add(container);
+        bool isModule = container is PickleCall call && tree.Module(call) is not null;
         foreach (TreeChild child in tree.Children(container))
         {
-            if (child.Node is TorchTensor && chosenKey is null || ++_visits > MaxVisits)
+            // The parts of a module without tensors are its activations and the like: they are the model's structure, no metadata.
+            if (++_visits > MaxVisits || (isModule ? !tree.HoldsTensors(child.Node) : child.Node is TorchTensor && chosenKey is null))
             {
                 continue;
             }

@@ -24,7 +24,9 @@ internal sealed class PlainValues(PickleTree tree)
     private const int MaxBytes = 4096;
 
     private readonly List<PickleNode> _around = [];
+    private readonly List<(string? Key, int Index)> _path = []; // Below the value being converted; text only when it is wanted.
     private readonly List<LeftOut> _leftOut = [];
+    private string _start = "";
     private int _values;
     private long _text;
     private string? _failure;
@@ -34,17 +36,18 @@ internal sealed class PlainValues(PickleTree tree)
     /// <param name="path">Where it is, for messages.</param>
     public MetadataValue? Convert(PickleNode node, string path)
     {
-        _failure = null;
+        (_start, _failure) = (path, null);
         int leftOut = _leftOut.Count;
-        MetadataValue? value = Value(node, path);
-        if (_failure is not null)
+        MetadataValue? value = Value(node);
+        if (_failure is null)
         {
-            _leftOut.RemoveRange(leftOut, _leftOut.Count - leftOut);
-            _leftOut.Add(new LeftOut(path.Length == 0 ? "." : path, _failure));
-            _around.Clear();
-            return null;
+            return value;
         }
-        return value;
+        _around.Clear();
+        _path.Clear();
+        _leftOut.RemoveRange(leftOut, _leftOut.Count - leftOut);
+        Omit(_failure);
+        return null;
     }
 
     /// <summary>What could not be converted since the last time.</summary>
@@ -59,7 +62,7 @@ internal sealed class PlainValues(PickleTree tree)
     public static string ClassName(PickleCall call) => TorchRecipes.NameOf(call.Callable) ?? "?";
 
     // Null after a failure, and for a value that alone is left out.
-    private MetadataValue? Value(PickleNode node, string path)
+    private MetadataValue? Value(PickleNode node)
     {
         if (_failure is not null)
         {
@@ -76,14 +79,14 @@ internal sealed class PlainValues(PickleTree tree)
             PickleInteger integer => new MetadataValue.Integer(integer.Value),
             PickleBigInteger big => Text(PickleNumbers.ToText(big.Value)),
             PickleFloat real => new MetadataValue.Real(real.Value),
-            PickleText text => text.Length > MaxText ? Omit(path, $"a text of {text.Length:N0} bytes") : Text(text.Text),
-            PickleBytes bytes => Bytes(bytes, path),
+            PickleText text => text.Length > MaxText ? Omit($"a text of {text.Length:N0} bytes, which metadata cannot hold") : Text(text.Text),
+            PickleBytes bytes => Bytes(bytes),
             PickleGlobal global => Global(global),
-            _ => Container(node, path),
+            _ => Container(node),
         };
     }
 
-    private MetadataValue? Container(PickleNode node, string path)
+    private MetadataValue? Container(PickleNode node)
     {
         if (_around.Contains(node))
         {
@@ -96,12 +99,12 @@ internal sealed class PlainValues(PickleTree tree)
         _around.Add(node);
         MetadataValue? value = node switch
         {
-            PickleDict dict => Dict(dict, path),
-            PickleList list => List(list.Items, path),
-            PickleTuple tuple => List(tuple.Items, path),
-            PickleSet set => List(set.Items, path),
-            PickleCall call => WellKnownValues.Convert(tree, call) ?? Object(call, path),
-            _ => Omit(path, node.Kind),
+            PickleDict dict => Dict(dict),
+            PickleList list => List(list.Items),
+            PickleTuple tuple => List(tuple.Items),
+            PickleSet set => List(set.Items),
+            PickleCall call => WellKnownValues.Convert(tree, call) ?? Object(call),
+            _ => Omit($"{node.Kind}, which metadata cannot hold"),
         };
         if (_failure is null)
         {
@@ -110,44 +113,60 @@ internal sealed class PlainValues(PickleTree tree)
         return value;
     }
 
-    private MetadataValue.Map Dict(PickleDict dict, string path)
+    private MetadataValue.Map Dict(PickleDict dict)
     {
-        Dictionary<string, MetadataValue> seen = new(dict.Items.Count, StringComparer.Ordinal);
-        List<KeyValuePair<string, MetadataValue>> entries = new(dict.Items.Count);
+        HashSet<string> seen = new(StringComparer.Ordinal);
+        List<KeyValuePair<string, MetadataValue>> entries = [];
         foreach (TreeChild child in tree.Entries(dict))
         {
             string key = child.Key;
             _text += key.Length;
-            if (Value(child.Node, Within(path, key)) is not { } value)
+            _path.Add((key, 0));
+            if (Value(child.Node) is { } value)
             {
-                continue;
+                if (seen.Add(key))
+                {
+                    entries.Add(new(key, value));
+                }
+                else
+                {
+                    Omit("a value whose key, as text, is the same as another's");
+                }
             }
-            if (seen.TryAdd(key, value))
+            if (_failure is not null)
             {
-                entries.Add(new(key, value));
+                break;
             }
-            else
-            {
-                Omit(Within(path, key), "a value whose key, as text, is the same as another's");
-            }
+            _path.RemoveAt(_path.Count - 1);
         }
         return new MetadataValue.Map(entries);
     }
 
-    private MetadataValue.List List(IReadOnlyList<PickleNode> items, string path)
+    private MetadataValue.List List(IReadOnlyList<PickleNode> items)
     {
         List<MetadataValue> values = new(Math.Min(items.Count, MaxValues));
         for (int index = 0; index < items.Count && _failure is null; index++)
         {
             // What is left out must not move what follows to another index.
-            values.Add(Value(tree.Resolve(items[index]), Within(path, index.ToString(CultureInfo.InvariantCulture))) ?? MetadataValue.Null.Value);
+            _path.Add((null, index));
+            values.Add(Value(tree.Resolve(items[index])) ?? MetadataValue.Null.Value);
+            if (_failure is null)
+            {
+                _path.RemoveAt(_path.Count - 1);
+            }
         }
         return new MetadataValue.List(values);
     }
 
-    private MetadataValue.Map Object(PickleCall call, string path)
+    private MetadataValue.Map Object(PickleCall call)
     {
         List<KeyValuePair<string, MetadataValue>> entries = [new(ClassKey, Text(ClassName(call)))];
+        if (tree.Module(call) is { } module)
+        {
+            // The dicts that every module has are its machinery; what is its own tells what it does.
+            Part("$state", new PickleDict([.. module.Others.Concat(module.Modules).Select(static part => KeyValuePair.Create(part.KeyNode!, part.Node))]));
+            return new MetadataValue.Map(entries);
+        }
         Part("$args", call.Arguments is PickleTuple { Items.Length: 0 } ? null : call.Arguments);
         Part("$kwargs", call.KeywordArguments);
         Part("$state", call.State);
@@ -157,18 +176,18 @@ internal sealed class PlainValues(PickleTree tree)
 
         void Part(string name, PickleNode? part)
         {
-            if (part is not null && Value(tree.Resolve(part), path) is { } value)
+            if (part is not null && Value(tree.Resolve(part)) is { } value)
             {
                 entries.Add(new(name, value));
             }
         }
     }
 
-    private MetadataValue? Bytes(PickleBytes bytes, string path)
+    private MetadataValue? Bytes(PickleBytes bytes)
     {
         if (bytes.Value.Length > MaxBytes)
         {
-            return Omit(path, $"{bytes.Value.Length:N0} bytes that are no tensor");
+            return Omit($"{bytes.Value.Length:N0} bytes that are no tensor, which metadata cannot hold");
         }
         byte[] copy = new byte[bytes.Value.Length];
         bytes.Value.Read(0, copy);
@@ -189,11 +208,11 @@ internal sealed class PlainValues(PickleTree tree)
         return new MetadataValue.Text(text);
     }
 
-    private static string Within(string path, string key) => path.Length == 0 ? key : $"{path}.{key}";
-
-    private MetadataValue? Omit(string path, string what)
+    private MetadataValue? Omit(string reason)
     {
-        _leftOut.Add(new LeftOut(path, $"{what}, which metadata cannot hold"));
+        IEnumerable<string> keys = _path.Select(static step => step.Key ?? step.Index.ToString(CultureInfo.InvariantCulture));
+        string path = string.Join('.', _start.Length == 0 ? keys : keys.Prepend(_start));
+        _leftOut.Add(new LeftOut(path.Length == 0 ? "." : path, reason));
         return null;
     }
 

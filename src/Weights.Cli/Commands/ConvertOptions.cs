@@ -1,0 +1,149 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Weights.Cli.CommandLine;
+using Weights.Formats;
+using Weights.Passes;
+
+namespace Weights.Cli.Commands;
+
+/// <summary>Arguments and options of <c>weights convert</c>.</summary>
+internal sealed class ConvertOptions
+{
+    private readonly Argument<string> _input = CommonOptions.Input("IN");
+    private readonly Argument<string> _output = new("OUT") { Description = "the file to write; its extension says the format, unless --to does" };
+    private readonly Option<Format?> _to = new("--to") { HelpName = "FORMAT", Description = "format to write; 'weights formats' lists them", CustomParser = Named };
+    private readonly Option<IReadOnlyList<Glob>> _filter = CommonOptions.Filter();
+    private readonly Option<IReadOnlyList<Glob>> _exclude = CommonOptions.Exclude();
+
+    private readonly Option<IReadOnlyList<RenameRule>> _rename = CommonOptions.Repeatable(
+        "--rename", "REGEX=NAME", "replace what matches in names, such as '^module\\.='; may be repeated, each sees what the one before made", RenameRule.Parse);
+
+    private readonly Option<IReadOnlyList<CastRule>> _cast = CommonOptions.Repeatable("--cast", "FROM=TO", "change an element type, such as F64=F32; may be repeated", CastRule.Parse);
+    private readonly Option<string?> _root = CommonOptions.Root();
+
+    private readonly Option<AliasMode> _aliases = new("--aliases")
+    {
+        HelpName = "MODE",
+        Description = "names that are one tensor: keep all of them (the default), or drop all but one and say in the metadata what it stands for",
+        CustomParser = Parsing.Choice<AliasMode>("--aliases", ("keep", AliasMode.Keep), ("drop", AliasMode.Drop)),
+    };
+
+    private readonly Option<long?> _shard = new("--max-shard-size")
+    {
+        HelpName = "SIZE",
+        Description = "write several files of at most so many bytes of tensors, such as 5GB, and an index",
+        CustomParser = Parsing.Size,
+    };
+
+    private readonly Option<bool> _strict = new("--strict") { Description = "if anything would be left out, cast, renamed or kept in another form: write nothing, exit with 3" };
+    private readonly Option<bool> _force = new("--force", "-f") { Description = "replace files that are there already" };
+    private readonly Option<bool> _dryRun = new("--dry-run", "-n") { Description = "say what would be written and what would change on the way; write nothing" };
+    private readonly Option<bool> _json = CommonOptions.Json();
+    private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "print nothing but errors and what --json or --dry-run print" };
+
+    /// <summary>Gives the verb its arguments and options, in the order in which its help lists them.</summary>
+    public void AddTo(Verb verb)
+    {
+        verb.Arguments.Add(_input);
+        verb.Arguments.Add(_output);
+        foreach (Option option in (ReadOnlySpan<Option>)[_to, _filter, _exclude, _rename, _cast, _root, _aliases, _shard, _strict, _force, _dryRun, _json, _quiet])
+        {
+            verb.Options.Add(option);
+        }
+    }
+
+    /// <summary>What a command line asks for.</summary>
+    /// <exception cref="UsageException">It names no format that could be written as it says.</exception>
+    public ConvertRequest Read(ParseResult result)
+    {
+        ConvertRequest request = new()
+        {
+            Input = result.GetRequiredValue(_input),
+            Output = result.GetRequiredValue(_output),
+            Target = result.GetValue(_to) ?? ByExtension(result.GetRequiredValue(_output)),
+            Filter = result.GetRequiredValue(_filter),
+            Exclude = result.GetRequiredValue(_exclude),
+            Renames = result.GetRequiredValue(_rename),
+            Casts = result.GetRequiredValue(_cast),
+            Root = result.GetValue(_root),
+            Options = new WriteOptions { Aliases = result.GetValue(_aliases), MaxShardBytes = result.GetValue(_shard) },
+            IsStrict = result.GetValue(_strict),
+            MayReplace = result.GetValue(_force),
+            IsDryRun = result.GetValue(_dryRun),
+            IsJson = result.GetValue(_json),
+            IsQuiet = result.GetValue(_quiet),
+        };
+        return request.Target.Writes.Count == 0 ? throw new UsageException($"{request.Target.Name} files are read, but not written; --to takes {Writable()}")
+            : request.Options.MaxShardBytes is not null && !request.Target.WritesShards ? throw new UsageException($"{request.Target.Name} has no shards, so --max-shard-size means nothing for it; leave it out")
+            : request;
+    }
+
+    private static Format? Named(ArgumentResult result)
+    {
+        string name = result.Tokens[0].Value;
+        Format? format = Format.ByName(name);
+        if (format is null)
+        {
+            result.AddError($"there is no format '{name}'; --to takes {Writable()}");
+        }
+        return format;
+    }
+
+    private static Format ByExtension(string output)
+    {
+        if (Format.ByExtension(output) is { } format)
+        {
+            return format;
+        }
+        string extensions = string.Join(", ", Format.All.Where(static format => format.Writes.Count > 0).SelectMany(static format => format.Extensions));
+        throw new UsageException($"{output}: its extension says no format; give --to ({Writable()}), or one of the extensions {extensions}");
+    }
+
+    private static string Writable() => string.Join(", ", Format.All.Where(static format => format.Writes.Count > 0).Select(static format => format.Name));
+}
+
+/// <summary>What a command line of <c>weights convert</c> asks for.</summary>
+internal sealed record ConvertRequest
+{
+    /// <summary>Path of the file to read.</summary>
+    public required string Input { get; init; }
+
+    /// <summary>Path of the file to write.</summary>
+    public required string Output { get; init; }
+
+    /// <summary>Its format.</summary>
+    public required Format Target { get; init; }
+
+    /// <summary>Names to keep, all when there is none.</summary>
+    public required IReadOnlyList<Glob> Filter { get; init; }
+
+    /// <summary>Names to leave out.</summary>
+    public required IReadOnlyList<Glob> Exclude { get; init; }
+
+    /// <summary>Changes of names, in order.</summary>
+    public required IReadOnlyList<RenameRule> Renames { get; init; }
+
+    /// <summary>Changes of element types.</summary>
+    public required IReadOnlyList<CastRule> Casts { get; init; }
+
+    /// <summary>Part of a nested file, if not the usual one.</summary>
+    public required string? Root { get; init; }
+
+    /// <summary>How to write.</summary>
+    public required WriteOptions Options { get; init; }
+
+    /// <summary>Whether anything that changes is an error.</summary>
+    public required bool IsStrict { get; init; }
+
+    /// <summary>Whether files that are there may be replaced.</summary>
+    public required bool MayReplace { get; init; }
+
+    /// <summary>Whether nothing is to be written.</summary>
+    public required bool IsDryRun { get; init; }
+
+    /// <summary>Whether the report is for a program.</summary>
+    public required bool IsJson { get; init; }
+
+    /// <summary>Whether nothing but errors and reports is to be said.</summary>
+    public required bool IsQuiet { get; init; }
+}

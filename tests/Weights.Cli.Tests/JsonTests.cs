@@ -1,0 +1,85 @@
+using System.Text.Json;
+
+namespace Weights.Cli.Tests;
+
+public sealed class JsonTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Names_survive_whole_and_nothing_in_them_can_move_a_cursor()
+    {
+        Outcome outcome = Tool.Run(Fixtures.Path("safetensors/valid"), "inspect", "names.safetensors", "--json");
+
+        using JsonDocument report = JsonDocument.Parse(outcome.Output);
+        using JsonDocument listing = JsonDocument.Parse(File.ReadAllText(Fixtures.Path("safetensors/valid/names.safetensors.json")));
+        Assert.Equal(Names(listing).Order(StringComparer.Ordinal), Names(report).Order(StringComparer.Ordinal));
+        Assert.DoesNotContain(outcome.Output, static character => char.IsControl(character) && character != '\n');
+        Assert.Contains("权重", outcome.Output);
+    }
+
+    [Fact]
+    public void Invisible_characters_are_escaped()
+    {
+        const string name = "a\u202Eb\u009Bc\u00ADd\U000E0001e";
+        SparseFile.WithOneTensor(_folder.File("in.safetensors"), 4, name);
+
+        Outcome outcome = Tool.Run(_folder.Path, "inspect", "in.safetensors", "--json");
+
+        using JsonDocument report = JsonDocument.Parse(outcome.Output);
+        Assert.Equal(name, Names(report).Single());
+        Assert.Contains("""a\u202Eb\u009Bc\u00ADd\uDB40\uDC01e""", outcome.Output);
+    }
+
+    [Fact]
+    public void Tensors_come_in_the_order_of_the_file_unless_another_is_asked_for()
+    {
+        SparseFile.WithManyTensors(_folder.File("in.safetensors"), 12);
+
+        Assert.Equal("layers.2.weight", Sorted()[2]);
+        Assert.Equal("layers.10.weight", Sorted()[10]);
+        Assert.Equal(Sorted(), Sorted("--sort", "name"));
+        string[] Sorted(params string[] options)
+        {
+            using JsonDocument report = JsonDocument.Parse(Tool.Run(_folder.Path, ["inspect", "in.safetensors", "--json", .. options]).Output);
+            return Names(report);
+        }
+    }
+
+    [Fact]
+    public void Every_documented_member_is_there_and_no_other()
+    {
+        string documentation = File.ReadAllText(Path.Combine(Fixtures.Repository, "src/Weights.Cli/Reports/README.md"));
+        string file = Fixtures.Path("safetensors/valid/tied.safetensors");
+        foreach ((string schema, string[] arguments) in ((string, string[])[])
+        [
+            ("weights/inspect/1", ["inspect", file, "--stats", "--json"]),
+            ("weights/convert/1", ["convert", file, "out.safetensors", "--json"]),
+            ("weights/formats/1", ["formats", "--json"]),
+        ])
+        {
+            string section = documentation.Split("## ").Single(part => part.StartsWith($"`{schema}`", StringComparison.Ordinal));
+            using JsonDocument report = JsonDocument.Parse(Tool.Run(_folder.Path, arguments).Output);
+            Assert.Equal(schema, report.RootElement.GetProperty("schema").GetString());
+            HashSet<string> members = [.. Members(report.RootElement)];
+            Assert.True(members.Count > 5);
+            Assert.All(members, member => Assert.True(member is "schema" || section.Contains(member, StringComparison.Ordinal), $"{schema} has {member}, which is not documented"));
+            foreach (string documented in section.Split('\n').Where(static line => line.StartsWith("| `", StringComparison.Ordinal)).SelectMany(static line => line.Split('|')[1].Split(',')))
+            {
+                Assert.Contains(documented.Trim(' ', '`'), members);
+            }
+        }
+    }
+
+    private static string[] Names(JsonDocument document) => [.. document.RootElement.GetProperty("tensors").EnumerateArray().Select(static tensor => tensor.GetProperty("name").GetString()!)];
+
+    // Names of members at any depth, but for the file's own metadata.
+    private static IEnumerable<string> Members(JsonElement element) => element.ValueKind switch
+    {
+        JsonValueKind.Object => element.EnumerateObject().SelectMany(static member => member.Name == "metadata" ? [member.Name] : Members(member.Value).Prepend(member.Name)),
+        JsonValueKind.Array => element.EnumerateArray().SelectMany(Members),
+        _ => [],
+    };
+}

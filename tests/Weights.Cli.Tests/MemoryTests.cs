@@ -1,0 +1,38 @@
+using Weights.Formats;
+
+namespace Weights.Cli.Tests;
+
+/// <summary>Memory is bounded by construction; this would fail if anything held a tensor, or a tenth of one.</summary>
+public class MemoryTests
+{
+    private const long Bytes = (4L << 30) + 12345;
+    private static readonly Dictionary<string, string> s_heapOf64Megabytes = new() { ["DOTNET_GCHeapHardLimit"] = "0x4000000" };
+    private static readonly byte[] s_mark = [1, 2, 3, 4, 5];
+
+    [Fact]
+    public void A_tensor_over_4_GiB_converts_there_and_back_in_a_heap_of_64_MiB()
+    {
+        using TemporaryFolder folder = new();
+        SparseFile.WithOneTensor(folder.File("big.safetensors"), Bytes);
+        using (FileStream file = new(folder.File("big.safetensors"), FileMode.Open, FileAccess.Write))
+        {
+            file.Position = file.Length - s_mark.Length;
+            file.Write(s_mark);
+        }
+        Convert(folder, "big.safetensors", "big.pt");
+        File.Delete(folder.File("big.safetensors"));
+        Convert(folder, "big.pt", "back.safetensors");
+        using Checkpoint checkpoint = Format.Open(folder.File("back.safetensors"));
+        Tensor tensor = Assert.Single(checkpoint.Tensors);
+        Assert.Equal(("big.weight", Bytes), (tensor.Name, tensor.Shape[0]));
+        byte[] end = new byte[s_mark.Length + 1];
+        tensor.Bytes.Read(Bytes - end.Length, end);
+        Assert.Equal([0, .. s_mark], end);
+    }
+
+    private static void Convert(TemporaryFolder folder, string from, string to)
+    {
+        Outcome outcome = Tool.Finish(Tool.StartProcess(folder.Path, Tool.Command[0], [.. Tool.Command.Skip(1), "convert", from, to], s_heapOf64Megabytes));
+        Assert.True(outcome.ExitCode == 0, outcome.Error);
+    }
+}
