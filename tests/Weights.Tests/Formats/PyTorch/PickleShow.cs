@@ -26,7 +26,7 @@ internal static class PickleShow
     };
 
     private static string Deeds(PickleObject node) =>
-        string.Concat(node.States.Select(static state => $" state {state.Show()}"))
+        string.Concat(node.EarlierStates.Append(node.State).OfType<PickleNode>().Select(static state => $" state {state.Show()}"))
         + (node.Items is { } items ? $" items {items.Show()}" : "")
         + (node.Entries is { } entries ? $" entries {entries.Show()}" : "");
 

@@ -63,13 +63,18 @@ internal sealed class TorchZip : StorageSource
         }
         try
         {
-            return FindPickle(ZipDirectory.Read(input.Bytes)) is not null;
+            ZipDirectory directory = ZipDirectory.Read(input.Bytes);
+            return FindPickle(directory) is not null || directory.Entries.Any(static entry => IsMark(entry.Name));
         }
         catch (WeightFileException)
         {
-            return first.EndsWith("/version", StringComparison.Ordinal) || first.EndsWith("/byteorder", StringComparison.Ordinal) || first.EndsWith("/.format_version", StringComparison.Ordinal);
+            return IsMark(first);
         }
     }
+
+    // Entries that only torch writes, so that an archive with them and without a pickle is a damaged one.
+    private static bool IsMark(string name) => name.EndsWith("/byteorder", StringComparison.Ordinal) || name.EndsWith("/.format_version", StringComparison.Ordinal)
+        || name.EndsWith("/.data/serialization_id", StringComparison.Ordinal);
 
     /// <summary>Opens the archive.</summary>
     /// <exception cref="WeightFileException">It is damaged, truncated or of a version to come.</exception>
@@ -86,7 +91,7 @@ internal sealed class TorchZip : StorageSource
         }
         return FindPickle(directory) is { } pickle
             ? new TorchZip(input, directory, pickle)
-            : throw new WeightFileException(Fault.Corrupt, $"the archive has no entry named *{PickleSuffix}, which lists the tensors of a PyTorch file");
+            : throw new WeightFileException(Fault.Corrupt, $"the archive has entries of a PyTorch file, but none named *{PickleSuffix}, which would say what its tensors are; get a fresh copy");
     }
 
     public override ByteSource Open(string key, long bytes)

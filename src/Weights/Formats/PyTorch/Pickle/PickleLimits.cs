@@ -7,10 +7,10 @@ internal static class PickleLimits
     public const int Opcodes = 1 << 25;
 
     /// <summary>
-    /// Containers, names and calls of one pickle, 60 to 150 bytes each in memory. A tensor of a state dict takes 8 of them. What a stream
-    /// can ask for is bounded by this, a few hundred megabytes and less than a second, however it does it.
+    /// Containers, names and calls of one pickle, 60 to 150 bytes each in memory. A tensor of a state dict takes 8 of them, so this is a
+    /// quarter of a million tensors. What a stream can ask for is bounded by it, however it does it: two hundred megabytes, a second.
     /// </summary>
-    public const int Objects = 1 << 22;
+    public const int Objects = 1 << 21;
 
     /// <summary>
     /// Values waiting on the stack. Python's writer hands over lists and dicts a thousand items at a time; only a tuple or

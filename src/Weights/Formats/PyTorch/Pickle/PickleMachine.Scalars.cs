@@ -64,9 +64,7 @@ internal sealed partial class PickleMachine
 
     private PickleText ReadText(long length) => length > PickleLimits.Copied
         ? PickleText.Later(_cursor.Take(length))
-        : PickleText.Decode(_cursor.ReadSpan((int)length, _at)) is { } text
-            ? new PickleText(text)
-            : throw Refuse(Fault.Corrupt, "the pickle holds a string that is no UTF-8; it is damaged");
+        : _texts.Get(_cursor.ReadSpan((int)length, _at)) ?? throw Refuse(Fault.Corrupt, "the pickle holds a string that is no UTF-8; it is damaged");
 
     private PickleText ReadUnicodeLine() => PickleNumbers.UnescapeUnicode(_cursor.ReadLine(PickleLimits.TextLine, _at)) is { } text
         ? new PickleText(text)
@@ -90,8 +88,8 @@ internal sealed partial class PickleMachine
             : throw Refuse(Fault.Corrupt, "the pickle holds a string without its quotes or with a broken escape; it is damaged");
     }
 
-    private static PickleText ByteString(ReadOnlySpan<byte> bytes) => System.Text.Ascii.IsValid(bytes)
-        ? new PickleText(System.Text.Encoding.ASCII.GetString(bytes))
+    private PickleText ByteString(ReadOnlySpan<byte> bytes) => System.Text.Ascii.IsValid(bytes)
+        ? _texts.Get(bytes)!
         : PickleText.ByteString(new MemoryBytes(bytes.ToArray()));
 
     private ByteSource ReadBytes(long length) => length <= PickleLimits.Copied ? new MemoryBytes(_cursor.Copy((int)length)) : _cursor.Take(length);

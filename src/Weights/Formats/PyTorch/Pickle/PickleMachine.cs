@@ -18,6 +18,7 @@ internal sealed partial class PickleMachine
     private readonly List<PickleNode> _stack = [];
     private readonly List<int> _marks = []; // Height of the stack at each mark.
     private readonly PickleMemo _memo = new();
+    private readonly PickleTexts _texts = new();
     private readonly List<PickleGlobal> _globals = [];
     private readonly List<PickleCall> _calls = [];
     private readonly List<PicklePersistentId> _persistentIds = [];

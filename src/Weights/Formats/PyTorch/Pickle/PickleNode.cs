@@ -189,11 +189,11 @@ internal abstract class PickleObject(long offset) : PickleNode
     /// <summary>The value that it stands for, once somebody has decided.</summary>
     public PickleNode? Resolved { get; set; }
 
-    /// <summary>What BUILD handed to it: the state of an instance, usually its __dict__.</summary>
-    public IReadOnlyList<PickleNode> States => _deeds is null ? [] : _deeds.States;
+    /// <summary>What BUILD handed to it last: the state of an instance, usually its __dict__.</summary>
+    public PickleNode? State { get; private set; }
 
-    /// <summary>The last state, or null.</summary>
-    public PickleNode? State => _deeds is { States: [.., var last] } ? last : null;
+    /// <summary>What BUILD handed to it before that.</summary>
+    public IReadOnlyList<PickleNode> EarlierStates => _deeds?.EarlierStates ?? (IReadOnlyList<PickleNode>)[];
 
     /// <summary>What was appended or added to it, if anything: it acts as a list or a set.</summary>
     public PickleList? Items => _deeds?.Items;
@@ -202,9 +202,16 @@ internal abstract class PickleObject(long offset) : PickleNode
     public PickleDict? Entries => _deeds?.Entries;
 
     /// <summary>Takes over what the pickle did to <paramref name="other"/>.</summary>
-    public void TakeOver(PickleObject other) => _deeds = other._deeds;
+    public void TakeOver(PickleObject other) => (State, _deeds) = (other.State, other._deeds);
 
-    public void Build(PickleNode state) => (_deeds ??= new Deeds()).States.Add(state);
+    public void Build(PickleNode state)
+    {
+        if (State is not null)
+        {
+            ((_deeds ??= new Deeds()).EarlierStates ??= []).Add(State);
+        }
+        State = state;
+    }
 
     public void Add(ReadOnlySpan<PickleNode> items) => ((_deeds ??= new Deeds()).Items ??= new PickleList()).Add(items);
 
@@ -212,7 +219,7 @@ internal abstract class PickleObject(long offset) : PickleNode
 
     private sealed class Deeds
     {
-        public List<PickleNode> States { get; } = [];
+        public List<PickleNode>? EarlierStates { get; set; }
 
         public PickleList? Items { get; set; }
 

@@ -15,7 +15,7 @@ internal sealed class PlainValues(PickleTree tree)
     public const string ClassKey = "$class";
 
     // Vocabularies have some hundred thousand entries. Beyond this it is a data set and no metadata.
-    private const int MaxValues = 1 << 20;
+    private const int MaxValues = 1 << 19;
 
     // What a container costs beside its parts, in values: a table of names takes its time.
     private const int ContainerCost = 7;
@@ -197,14 +197,21 @@ internal sealed class PlainValues(PickleTree tree)
         {
             return Omit($"{bytes.Value.Length:N0} bytes that are no tensor, which metadata cannot hold");
         }
+        _values += ContainerCost;
         byte[] copy = new byte[bytes.Value.Length];
         bytes.Value.Read(0, copy);
         return new MetadataValue.Map([new(ClassKey, Text(bytes.IsByteArray ? "bytearray" : "bytes")), new("$hex", Text(System.Convert.ToHexStringLower(copy)))]);
     }
 
-    private MetadataValue Global(PickleGlobal global) => WellKnownValues.IsTorchConstant(global.FullName)
-        ? Text(global.FullName)
-        : new MetadataValue.Map([new("$global", Text(global.FullName))]);
+    private MetadataValue Global(PickleGlobal global)
+    {
+        if (WellKnownValues.IsTorchConstant(global.FullName))
+        {
+            return Text(global.FullName);
+        }
+        _values += ContainerCost;
+        return new MetadataValue.Map([new("$global", Text(global.FullName))]);
+    }
 
     private MetadataValue.Text Text(string text)
     {

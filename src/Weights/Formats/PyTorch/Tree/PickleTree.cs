@@ -11,7 +11,7 @@ namespace Weights.Formats.PyTorch.Tree;
 internal sealed class PickleTree(TorchRecipes recipes)
 {
     // Parts of a file may share theirs, and counting each anew takes quadratic time.
-    private const int MaxCounted = 1 << 22;
+    private const int MaxCounted = 1 << 21;
 
     private readonly Dictionary<PickleNode, IReadOnlyList<KeyValuePair<PickleNode, PickleNode>>> _distinct = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<PickleNode, TorchModule> _modules = new(ReferenceEqualityComparer.Instance);
