@@ -298,8 +298,8 @@ def sharded():
             def read_again():
                 same(rows_of(value), read(convert(next(out.glob("*.index.json")), folder / f"joined{other}"))[0], ordered=False)
 
-            attempt(f"shards of {extension}", write)
-            attempt(f"shards of {extension} -> {other}", read_again)
+            if attempt(f"shards of {extension}", write):
+                attempt(f"shards of {extension} -> {other}", read_again)
 
 
 def aliases_dropped():

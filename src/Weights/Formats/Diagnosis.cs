@@ -51,7 +51,8 @@ internal static class Diagnosis
         {
             if (symptom.Shows(input))
             {
-                return new WeightFileException(symptom.Fault, symptom.Describe(input), input.Path);
+                // What has a name of ours and other bytes is damaged, or not what it says.
+                return new WeightFileException(named.Length > 0 ? Fault.Corrupt : symptom.Fault, symptom.Describe(input), input.Path);
             }
         }
         string start = Convert.ToHexStringLower(input.Head[..Math.Min(8, input.Head.Length)]);

@@ -27,8 +27,8 @@ internal static class PickleShow
 
     private static string Deeds(PickleObject node) =>
         string.Concat(node.States.Select(static state => $" state {state.Show()}"))
-        + (node.Items.Count > 0 ? $" items [{Join(node.Items)}]" : "")
-        + (node.Entries.Count > 0 ? $" entries {{{Join(node.Entries)}}}" : "");
+        + (node.Items is { } items ? $" items {items.Show()}" : "")
+        + (node.Entries is { } entries ? $" entries {entries.Show()}" : "");
 
     private static string Join(IEnumerable<PickleNode> items) => string.Join(", ", items.Select(Show));
 

@@ -3,17 +3,20 @@ namespace Weights.Formats.PyTorch.Pickle;
 /// <summary>What a pickle may cost. Honest checkpoints stay a hundred times below; hostile ones stop here.</summary>
 internal static class PickleLimits
 {
-    /// <summary>
-    /// Opcodes of one pickle. A tensor of a state dict takes about 50, so this is over half a million of them; each opcode makes at
-    /// most one object, so it bounds memory too (about 1 GB at worst, from a file of 33 MB).
-    /// </summary>
+    /// <summary>Opcodes of one pickle. A tensor of a state dict takes about 50, so this is over half a million of them.</summary>
     public const int Opcodes = 1 << 25;
+
+    /// <summary>
+    /// Containers, names and calls of one pickle, 60 to 150 bytes each in memory. A tensor of a state dict takes 8 of them. What a stream
+    /// can ask for is bounded by this, a few hundred megabytes and less than a second, however it does it.
+    /// </summary>
+    public const int Objects = 1 << 22;
 
     /// <summary>
     /// Values waiting on the stack. Python's writer hands over lists and dicts a thousand items at a time; only a tuple or
     /// frozenset has all of its items there at once.
     /// </summary>
-    public const int Stack = 1 << 21;
+    public const int Stack = 1 << 20;
 
     /// <summary>Marks waiting on the stack: the depth of nesting. Python itself cannot write a thousand.</summary>
     public const int Marks = 1 << 14;

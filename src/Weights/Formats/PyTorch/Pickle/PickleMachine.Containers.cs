@@ -11,13 +11,13 @@ internal sealed partial class PickleMachine
                 Push(PickleTuple.Empty);
                 break;
             case PickleOpcode.EmptyList:
-                Push(new PickleList());
+                PushNew(new PickleList());
                 break;
             case PickleOpcode.EmptyDict:
-                Push(new PickleDict());
+                PushNew(new PickleDict());
                 break;
             case PickleOpcode.EmptySet:
-                Push(new PickleSet());
+                PushNew(new PickleSet());
                 break;
             case PickleOpcode.Tuple1:
                 PushTuple(1);
@@ -72,7 +72,7 @@ internal sealed partial class PickleMachine
         ReadOnlySpan<PickleNode> items = FromMark();
         PickleNode made = make(items);
         Drop(items.Length);
-        Push(made);
+        PushNew(made);
     }
 
     private void PushTuple(int count)
@@ -83,7 +83,7 @@ internal sealed partial class PickleMachine
         }
         PickleTuple tuple = new([.. System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_stack)[^count..]]);
         Drop(count);
-        Push(tuple);
+        PushNew(tuple);
     }
 
     private void PushDict()
@@ -91,7 +91,7 @@ internal sealed partial class PickleMachine
         PickleDict dict = new();
         Set(dict, FromMark(), out int count);
         Drop(count);
-        Push(dict);
+        PushNew(dict);
     }
 
     // The value that a group stands on.

@@ -8,25 +8,25 @@ internal sealed partial class PickleMachine
         switch (opcode)
         {
             case PickleOpcode.Global:
-                Push(ReadGlobal());
+                PushNew(ReadGlobal());
                 break;
             case PickleOpcode.StackGlobal:
                 PickleNode name = Pop();
                 PickleNode module = Pop();
-                Push(Record(MakeGlobal(module, name)));
+                PushNew(Record(MakeGlobal(module, name)));
                 break;
             case PickleOpcode.Reduce:
                 PickleNode arguments = Pop();
-                Push(Record(new PickleCall(PickleCallKind.Reduce, Pop(), arguments, _at)));
+                PushNew(Record(new PickleCall(PickleCallKind.Reduce, Pop(), arguments, _at)));
                 break;
             case PickleOpcode.NewObj:
                 arguments = Pop();
-                Push(Record(new PickleCall(PickleCallKind.NewObject, Pop(), arguments, _at)));
+                PushNew(Record(new PickleCall(PickleCallKind.NewObject, Pop(), arguments, _at)));
                 break;
             case PickleOpcode.NewObjEx:
                 PickleNode keywords = Pop();
                 arguments = Pop();
-                Push(Record(new PickleCall(PickleCallKind.NewObject, Pop(), arguments, _at) { KeywordArguments = keywords }));
+                PushNew(Record(new PickleCall(PickleCallKind.NewObject, Pop(), arguments, _at) { KeywordArguments = keywords }));
                 break;
             case PickleOpcode.Inst:
                 PickleGlobal instantiated = ReadGlobal();
@@ -42,10 +42,10 @@ internal sealed partial class PickleMachine
                 Build(Top(), state);
                 break;
             case PickleOpcode.PersId:
-                Push(Record(new PicklePersistentId(ReadPersistentLine(), _at)));
+                PushNew(Record(new PicklePersistentId(ReadPersistentLine(), _at)));
                 break;
             case PickleOpcode.BinPersId:
-                Push(Record(new PicklePersistentId(Pop(), _at)));
+                PushNew(Record(new PicklePersistentId(Pop(), _at)));
                 break;
             case PickleOpcode.Ext1 or PickleOpcode.Ext2 or PickleOpcode.Ext4:
                 throw Refuse(Fault.Unsupported, "the pickle names a class by its number in Python's extension registry, which the file does not hold");

@@ -23,6 +23,7 @@ internal sealed partial class PickleMachine
     private readonly List<PicklePersistentId> _persistentIds = [];
     private long _at; // Where the current opcode stands.
     private int _opcodes;
+    private int _objects;
 
     /// <param name="source">The stream, or what it is a part of.</param>
     /// <param name="name">What the stream is called in messages.</param>
@@ -141,6 +142,16 @@ internal sealed partial class PickleMachine
             throw Refuse(Fault.Unsupported, $"the pickle has more than {PickleLimits.Stack:N0} values waiting on its stack");
         }
         _stack.Add(node);
+    }
+
+    /// <summary>Pushes what takes a place in memory of its own.</summary>
+    private void PushNew(PickleNode node)
+    {
+        if (++_objects > PickleLimits.Objects)
+        {
+            throw Refuse(Fault.Unsupported, $"the pickle has more than {PickleLimits.Objects:N0} containers, names and calls");
+        }
+        Push(node);
     }
 
     private PickleNode Top() => _stack.Count > Floor ? _stack[^1] : throw Underflow();

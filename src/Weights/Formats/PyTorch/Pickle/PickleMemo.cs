@@ -8,7 +8,7 @@ internal sealed class PickleMemo
     private readonly List<PickleNode> _dense = [];
 
     // Seeded per process: with plain integer hashing, indices that are multiples of the table's size make it quadratic.
-    private readonly Dictionary<uint, PickleNode> _sparse = new(new Mixed());
+    private readonly Dictionary<uint, PickleNode> _sparse = new(SeededHash.Instance);
 
     /// <summary>How many values it has.</summary>
     public int Count => _dense.Count + _sparse.Count;
@@ -34,11 +34,18 @@ internal sealed class PickleMemo
     }
 
     public PickleNode? Get(uint index) => index < _dense.Count ? _dense[(int)index] : _sparse.GetValueOrDefault(index);
+}
 
-    private sealed class Mixed : IEqualityComparer<uint>
-    {
-        public bool Equals(uint left, uint right) => left == right;
+/// <summary>Hashes that differ in each process: numbers as their own hash let a file choose which ones collide.</summary>
+internal sealed class SeededHash : IEqualityComparer<long>, IEqualityComparer<uint>
+{
+    public static SeededHash Instance { get; } = new();
 
-        public int GetHashCode(uint value) => HashCode.Combine(value);
-    }
+    public bool Equals(long left, long right) => left == right;
+
+    public int GetHashCode(long value) => HashCode.Combine(value);
+
+    public bool Equals(uint left, uint right) => left == right;
+
+    public int GetHashCode(uint value) => HashCode.Combine(value);
 }

@@ -14,6 +14,37 @@ internal abstract class PickleNode
 
     /// <summary>What it is, for messages: "a list".</summary>
     public abstract string Kind { get; }
+
+    /// <summary>
+    /// What those who walk the graph have found out about a container, kept here because a dictionary of millions of nodes costs more
+    /// than the walk. Never set on the shared scalars.
+    /// </summary>
+    public PickleNotes Notes { get; set; }
+}
+
+/// <summary>Facts about a container.</summary>
+[Flags]
+internal enum PickleNotes : byte
+{
+    None = 0,
+
+    /// <summary>No two keys of the dict are equal.</summary>
+    IsDistinct = 1,
+
+    /// <summary>Whether tensors are below it has been looked at, or is being looked at.</summary>
+    TensorsKnown = 2,
+
+    /// <summary>Tensors are below it.</summary>
+    HoldsTensors = 4,
+
+    /// <summary>As <see cref="TensorsKnown"/>, for tensors that are reached through keys alone.</summary>
+    NamedTensorsKnown = 8,
+
+    /// <summary>As <see cref="HoldsTensors"/>, for tensors that are reached through keys alone.</summary>
+    HoldsNamedTensors = 16,
+
+    /// <summary>It is an object, but no module.</summary>
+    IsNoModule = 32,
 }
 
 /// <summary>None.</summary>
@@ -151,35 +182,42 @@ internal sealed class PickleDict(List<KeyValuePair<PickleNode, PickleNode>>? ite
 /// <param name="offset">Byte of the stream at which the opcode that made it stands.</param>
 internal abstract class PickleObject(long offset) : PickleNode
 {
-    private List<PickleNode>? _states;
-    private List<PickleNode>? _items;
-    private List<KeyValuePair<PickleNode, PickleNode>>? _entries;
+    private Deeds? _deeds; // Most objects have none, and there may be millions of objects.
 
     public long Offset { get; } = offset;
 
+    /// <summary>The value that it stands for, once somebody has decided.</summary>
+    public PickleNode? Resolved { get; set; }
+
     /// <summary>What BUILD handed to it: the state of an instance, usually its __dict__.</summary>
-    public IReadOnlyList<PickleNode> States => _states ?? (IReadOnlyList<PickleNode>)[];
+    public IReadOnlyList<PickleNode> States => _deeds is null ? [] : _deeds.States;
 
     /// <summary>The last state, or null.</summary>
-    public PickleNode? State => _states?[^1];
+    public PickleNode? State => _deeds is { States: [.., var last] } ? last : null;
 
-    /// <summary>What was appended or added to it: it acts as a list or a set.</summary>
-    public IReadOnlyList<PickleNode> Items => _items ?? (IReadOnlyList<PickleNode>)[];
+    /// <summary>What was appended or added to it, if anything: it acts as a list or a set.</summary>
+    public PickleList? Items => _deeds?.Items;
 
-    /// <summary>What was set in it by key: it acts as a dict.</summary>
-    public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> Entries => _entries ?? (IReadOnlyList<KeyValuePair<PickleNode, PickleNode>>)[];
-
-    /// <summary>What was set in it by key, as the dict it acts as; it shares the entries.</summary>
-    public PickleDict ToDict() => new(_entries ??= []);
+    /// <summary>What was set in it by key, if anything: it acts as a dict.</summary>
+    public PickleDict? Entries => _deeds?.Entries;
 
     /// <summary>Takes over what the pickle did to <paramref name="other"/>.</summary>
-    public void TakeOver(PickleObject other) => (_states, _items, _entries) = (other._states, other._items, other._entries);
+    public void TakeOver(PickleObject other) => _deeds = other._deeds;
 
-    public void Build(PickleNode state) => (_states ??= []).Add(state);
+    public void Build(PickleNode state) => (_deeds ??= new Deeds()).States.Add(state);
 
-    public void Add(ReadOnlySpan<PickleNode> items) => (_items ??= []).AddRange(items);
+    public void Add(ReadOnlySpan<PickleNode> items) => ((_deeds ??= new Deeds()).Items ??= new PickleList()).Add(items);
 
-    public void Add(PickleNode key, PickleNode value) => (_entries ??= []).Add(new(key, value));
+    public void Add(PickleNode key, PickleNode value) => ((_deeds ??= new Deeds()).Entries ??= new PickleDict()).Add(key, value);
+
+    private sealed class Deeds
+    {
+        public List<PickleNode> States { get; } = [];
+
+        public PickleList? Items { get; set; }
+
+        public PickleDict? Entries { get; set; }
+    }
 }
 
 /// <summary>A class, a function or anything else that Python would import.</summary>

@@ -11,7 +11,7 @@ internal static class ContainerRecipes
     [
         // Attributes of an OrderedDict (state dicts have _metadata: versions of the modules) are dropped, as torch's own consumers do.
         new("collections.OrderedDict", Dict),
-        new("collections.defaultdict", static (_, call, _) => call.ToDict()),
+        new("collections.defaultdict", static (_, call, _) => call.Entries ?? new PickleDict()),
         new("collections.Counter", Dict),
         .. Builtin("dict", Dict),
         .. Builtin("list", List),
@@ -42,7 +42,7 @@ internal static class ContainerRecipes
         }
         if (arguments.Count == 0)
         {
-            return call.ToDict();
+            return call.Entries ?? new PickleDict();
         }
         PickleDict dict = new();
         switch (recipes.Resolve(arguments[0], depth))
@@ -63,7 +63,7 @@ internal static class ContainerRecipes
             default:
                 return null;
         }
-        Add(dict, call.Entries);
+        Add(dict, call.Entries?.Items ?? []);
         return dict;
     }
 
@@ -76,7 +76,7 @@ internal static class ContainerRecipes
     }
 
     private static PickleList? List(TorchRecipes recipes, PickleCall call, int depth) =>
-        Only(recipes, call, depth) is { } items ? new PickleList([.. items, .. call.Items]) : null;
+        Only(recipes, call, depth) is { } items ? new PickleList([.. items, .. call.Items?.Items ?? []]) : null;
 
     private static PickleTuple? Tuple(TorchRecipes recipes, PickleCall call, int depth) =>
         Only(recipes, call, depth) is { } items ? new PickleTuple([.. items]) : null;

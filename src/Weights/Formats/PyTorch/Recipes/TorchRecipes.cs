@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using System.Runtime.CompilerServices;
 using Weights.Formats.PyTorch.Pickle;
 
 namespace Weights.Formats.PyTorch.Recipes;
@@ -21,8 +20,6 @@ internal sealed class TorchRecipes(StorageSource storages)
         TensorRecipes.All, NumpyRecipes.All, ContainerRecipes.All,
     }.SelectMany(static recipes => recipes).ToFrozenDictionary(static recipe => recipe.Key, static recipe => recipe.Value, StringComparer.Ordinal);
 
-    private readonly Dictionary<PickleNode, PickleNode> _resolved = new(ReferenceEqualityComparer.Instance);
-
     /// <summary>Names that are more than a name.</summary>
     public static IEnumerable<string> Names => s_byName.Keys;
 
@@ -38,11 +35,12 @@ internal sealed class TorchRecipes(StorageSource storages)
     /// <summary>As <see cref="Resolve(PickleNode)"/>, within a recipe.</summary>
     public PickleNode Resolve(PickleNode node, int depth)
     {
-        if (node is not PickleObject or PickleGlobal)
+        if (node is not (PickleCall or PicklePersistentId))
         {
             return node;
         }
-        if (_resolved.TryGetValue(node, out PickleNode? known))
+        PickleObject instance = (PickleObject)node;
+        if (instance.Resolved is { } known)
         {
             return known;
         }
@@ -50,15 +48,12 @@ internal sealed class TorchRecipes(StorageSource storages)
         {
             return node;
         }
-        RuntimeHelpers.EnsureSufficientExecutionStack();
-        PickleNode resolved = node switch
+        return instance.Resolved = node switch
         {
             PickleCall call when NameOf(call.Callable) is { } name && s_byName.TryGetValue(name, out TorchRecipe? recipe) => recipe(this, call, depth + 1) ?? node,
             PicklePersistentId id => TensorRecipes.PersistentId(this, id),
             _ => node,
         };
-        _resolved[node] = resolved;
-        return resolved;
     }
 
     /// <summary>Name of a class or function, also where an old file keeps its source beside it; null where it is computed.</summary>

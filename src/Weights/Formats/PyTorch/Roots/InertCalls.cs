@@ -27,7 +27,7 @@ internal static class InertCalls
         foreach (PickleCall call in calls)
         {
             string name = TorchRecipes.NameOf(call.Callable) ?? "a function that the file computes";
-            if (!recipes.Contains(name) && !s_plain.Contains(name) && tree.Module(call) is null)
+            if (!recipes.Contains(name) && !s_plain.Contains(name) && !tree.TryModule(call, out _))
             {
                 names[name] = names.TryGetValue(name, out (int Count, long First) known) ? (known.Count + 1, known.First) : (1, call.Offset);
             }

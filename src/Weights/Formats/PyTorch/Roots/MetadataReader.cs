@@ -43,7 +43,7 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
         List<KeyValuePair<string, MetadataValue>> entries = [];
         string? chosenKey = step < choice.Steps.Count ? choice.Steps[step].Key : null;
         _around.Add(container);
-        bool isModule = container is PickleCall call && tree.Module(call) is not null;
+        bool isModule = tree.TryModule(container, out _);
         foreach (TreeChild child in tree.Children(container))
         {
             // The parts of a module without tensors are its activations and the like: they are the model's structure, no metadata.
@@ -54,7 +54,7 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
             string key = child.Key;
             string childPath = path.Length == 0 ? key : $"{path}.{key}";
             MetadataValue? value;
-            if (chosenKey is not null && key != chosenKey && (child.Node is TorchTensor || tree.HoldsTensors(child.Node)) || choice.Skips.Contains(child.Node))
+            if (chosenKey is not null && key != chosenKey && (tree.HoldsTensors(child.Node)) || choice.Skips.Contains(child.Node))
             {
                 LeaveOut(child.Node, key, childPath, chosenKey);
                 value = IsTwin(key) || RootKeys.IsTrainingState(key) ? null : Rest(child.Node, childPath, int.MaxValue);
@@ -90,11 +90,11 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
     // Of an object, its class; of a module, its plain attributes too, unless it is a part of another module.
     private List<KeyValuePair<string, MetadataValue>> Described(PickleCall call, string path)
     {
-        if (tree.Module(call) is not { } module)
+        if (!tree.TryModule(call, out TorchModule? module))
         {
             return [new(PlainValues.ClassKey, new MetadataValue.Text(PlainValues.ClassName(call)))];
         }
-        if (_around.OfType<PickleCall>().Any(around => tree.Module(around) is not null))
+        if (_around.Any(around => tree.TryModule(around, out _)))
         {
             return [];
         }
@@ -102,7 +102,7 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
         foreach (TreeChild attribute in module.Others)
         {
             string attributePath = $"{path}.{attribute.Key}";
-            if (attribute.Node is TorchTensor || tree.HoldsTensors(attribute.Node))
+            if (tree.HoldsTensors(attribute.Node))
             {
                 _leftOut.Add(new LeftOut(attributePath, $"{Counted(attribute.Node)}: an attribute of a module and no part of its state dict; --root {attributePath} reads it"));
             }

@@ -17,6 +17,9 @@ internal sealed class PlainValues(PickleTree tree)
     // Vocabularies have some hundred thousand entries. Beyond this it is a data set and no metadata.
     private const int MaxValues = 1 << 20;
 
+    // What a container costs beside its parts, in values: a table of names takes its time.
+    private const int ContainerCost = 7;
+
     // In characters, of all texts together; 128 MB in memory.
     private const int MaxText = 1 << 26;
 
@@ -96,6 +99,7 @@ internal sealed class PlainValues(PickleTree tree)
         {
             return Fail($"plain values nested deeper than {MetadataValue.MaxDepth} containers");
         }
+        _values += ContainerCost;
         _around.Add(node);
         MetadataValue? value = node switch
         {
@@ -115,9 +119,13 @@ internal sealed class PlainValues(PickleTree tree)
 
     private MetadataValue.Map Dict(PickleDict dict)
     {
+        if (dict.Items.Count == 0)
+        {
+            return MetadataValue.Map.Empty;
+        }
         HashSet<string> seen = new(StringComparer.Ordinal);
         List<KeyValuePair<string, MetadataValue>> entries = [];
-        foreach (TreeChild child in tree.Entries(dict))
+        foreach (TreeChild child in tree.Children(dict))
         {
             string key = child.Key;
             _text += key.Length;
@@ -161,7 +169,7 @@ internal sealed class PlainValues(PickleTree tree)
     private MetadataValue.Map Object(PickleCall call)
     {
         List<KeyValuePair<string, MetadataValue>> entries = [new(ClassKey, Text(ClassName(call)))];
-        if (tree.Module(call) is { } module)
+        if (tree.TryModule(call, out TorchModule? module))
         {
             // The dicts that every module has are its machinery; what is its own tells what it does.
             Part("$state", new PickleDict([.. module.Others.Concat(module.Modules).Select(static part => KeyValuePair.Create(part.KeyNode!, part.Node))]));
@@ -170,8 +178,8 @@ internal sealed class PlainValues(PickleTree tree)
         Part("$args", call.Arguments is PickleTuple { Items.Length: 0 } ? null : call.Arguments);
         Part("$kwargs", call.KeywordArguments);
         Part("$state", call.State);
-        Part("$entries", call.Entries.Count > 0 ? call.ToDict() : null);
-        Part("$items", call.Items.Count > 0 ? new PickleList([.. call.Items]) : null);
+        Part("$entries", call.Entries);
+        Part("$items", call.Items);
         return new MetadataValue.Map(entries);
 
         void Part(string name, PickleNode? part)

@@ -39,7 +39,7 @@ internal sealed record RootChoice(PickleNode Node, IReadOnlyList<RootStep> Steps
             return new RootChoice(root, [], s_none);
         }
         List<RootStep> steps = [];
-        return Find(tree, root, path, steps) is { } node && (node is TorchTensor || tree.HoldsTensors(node))
+        return Find(tree, root, path, steps) is { } node && (tree.HoldsTensors(node))
             ? new RootChoice(node, steps, s_none)
             : throw new WeightFileException(Fault.Unsupported, $"has no tensors at {WeightFileException.Quote(path)}; {Available(tree, root)}");
     }
@@ -87,7 +87,7 @@ internal sealed record RootChoice(PickleNode Node, IReadOnlyList<RootStep> Steps
 
     private static TreeChild? Descend(PickleTree tree, PickleNode node)
     {
-        if (node is not (PickleDict or PickleCall) || node is PickleCall call && tree.Module(call) is not null)
+        if (node is not (PickleDict or PickleCall) || tree.TryModule(node, out _))
         {
             return null;
         }
@@ -124,9 +124,9 @@ internal sealed record RootChoice(PickleNode Node, IReadOnlyList<RootStep> Steps
             return training;
         }
         bool others = false;
-        foreach (TreeChild child in tree.Children(node).Where(child => child.Node is TorchTensor || tree.HoldsTensors(child.Node)))
+        foreach (TreeChild child in tree.Children(node).Where(child => tree.HoldsTensors(child.Node)))
         {
-            if (child.Node is not TorchTensor && child.KeyNode is PickleText && RootKeys.IsTrainingState(child.Key) && !(child.Node is PickleCall call && tree.Module(call) is not null))
+            if (child.Node is not TorchTensor && child.KeyNode is PickleText && RootKeys.IsTrainingState(child.Key) && !tree.TryModule(child.Node, out _))
             {
                 training.Add(child.Node);
             }

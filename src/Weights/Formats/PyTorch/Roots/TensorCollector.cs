@@ -62,7 +62,7 @@ internal sealed class TensorCollector(PickleTree tree, RootChoice choice)
             {
                 throw new WeightFileException(Fault.Unsupported, $"the file refers to the same parts so often that they unfold to more than {MaxVisits:N0} values; choose a part with --root");
             }
-            if (child.Node is TorchTensor || tree.HoldsTensors(child.Node) && !choice.Skips.Contains(child.Node))
+            if (tree.HoldsTensors(child.Node) && !choice.Skips.Contains(child.Node))
             {
                 _path.Add(child.Key);
                 if (!Visit(child.Node))

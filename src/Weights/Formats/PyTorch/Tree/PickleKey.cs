@@ -18,6 +18,56 @@ internal static class PickleKey
     /// <summary>Equal for keys that Python takes for the same: text is never a number.</summary>
     public static (bool IsText, string Text) Identity(PickleNode key) => (key is PickleText, Text(key));
 
+    /// <summary>Whether no two keys are equal.</summary>
+    public static bool AreDistinct(IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> entries)
+    {
+        const int few = 6; // Then comparing each with each is cheaper than making tables.
+        if (entries.Count <= few)
+        {
+            return entries.Count < 2 || AreFewDistinct(entries);
+        }
+        HashSet<string> texts = new(StringComparer.Ordinal);
+        HashSet<long> integers = new(SeededHash.Instance);
+        HashSet<string> others = new(StringComparer.Ordinal);
+        foreach ((PickleNode key, _) in entries)
+        {
+            bool isNew = key switch
+            {
+                PickleText text => texts.Add(text.Text),
+                PickleInteger integer => integers.Add(integer.Value),
+                _ => others.Add(Text(key)),
+            };
+            if (!isNew)
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static bool AreFewDistinct(IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> entries)
+    {
+        for (int index = 1; index < entries.Count; index++)
+        {
+            for (int before = 0; before < index; before++)
+            {
+                if (AreEqual(entries[before].Key, entries[index].Key))
+                {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
+    private static bool AreEqual(PickleNode left, PickleNode right) => (left, right) switch
+    {
+        (PickleText one, PickleText other) => one.Text == other.Text,
+        (PickleInteger one, PickleInteger other) => one.Value == other.Value,
+        (PickleText or PickleInteger, _) or (_, PickleText or PickleInteger) => false,
+        _ => Text(left) == Text(right),
+    };
+
     /// <summary>A float as Python prints it.</summary>
     public static string Repr(double value)
     {

@@ -1,14 +1,8 @@
+using System.Diagnostics.CodeAnalysis;
 using Weights.Formats.PyTorch.Pickle;
 using Weights.Formats.PyTorch.Recipes;
 
 namespace Weights.Formats.PyTorch.Tree;
-
-/// <summary>A part of a container: its key, or its index in a list, and what stands there, resolved.</summary>
-internal readonly record struct TreeChild(PickleNode? KeyNode, int Index, PickleNode Node)
-{
-    /// <summary>The part's name within its container.</summary>
-    public string Key => KeyNode is null ? Index.ToString() : PickleKey.Text(KeyNode);
-}
 
 /// <summary>
 /// A pickle seen as a tree of containers with tensors and plain values as its leaves. Dicts, lists and tuples are containers; so are
@@ -20,9 +14,7 @@ internal sealed class PickleTree(TorchRecipes recipes)
     private const int MaxCounted = 1 << 22;
 
     private readonly Dictionary<PickleNode, IReadOnlyList<KeyValuePair<PickleNode, PickleNode>>> _distinct = new(ReferenceEqualityComparer.Instance);
-    private readonly Dictionary<PickleNode, TorchModule?> _modules = new(ReferenceEqualityComparer.Instance);
-    private readonly Dictionary<PickleNode, bool> _holdsTensors = new(ReferenceEqualityComparer.Instance);
-    private readonly Dictionary<PickleNode, bool> _holdsNamedTensors = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<PickleNode, TorchModule> _modules = new(ReferenceEqualityComparer.Instance);
     private int _counted;
 
     /// <summary>The value that a node stands for.</summary>
@@ -30,21 +22,31 @@ internal sealed class PickleTree(TorchRecipes recipes)
 
     /// <summary>The parts of a container; none of anything else.</summary>
     /// <param name="node">Resolved.</param>
-    public IEnumerable<TreeChild> Children(PickleNode node) => node switch
+    public PickleParts Parts(PickleNode node) => node switch
     {
-        PickleDict dict => Entries(dict),
-        PickleList list => Items(list.Items),
-        PickleTuple tuple => Items(tuple.Items),
-        PickleCall call when Module(call) is { } module => module.StateDict,
-        PickleCall call when Attributes(call) is { } attributes => Entries(attributes),
-        PickleCall { Entries.Count: > 0 } call => Entries(call.ToDict()),
-        PickleCall { Items.Count: > 0 } call => Items(call.Items),
-        _ => [],
+        PickleDict dict => new(Distinct(dict)),
+        PickleList list => new(list.Items),
+        PickleTuple tuple => new(tuple.Items),
+        PickleCall call when TryModule(call, out TorchModule? module) => new(module.StateDict),
+        PickleCall call when Attributes(call) is { } attributes => new(Distinct(attributes)),
+        PickleCall { Entries: { } entries } => new(Distinct(entries)),
+        PickleCall { Items: { } items } => new(items.Items),
+        _ => default,
     };
+
+    /// <summary>As <see cref="Parts"/>, resolved.</summary>
+    public IEnumerable<TreeChild> Children(PickleNode node)
+    {
+        PickleParts parts = Parts(node);
+        for (int index = 0; index < parts.Count; index++)
+        {
+            yield return new TreeChild(parts.KeyNode(index), index, Resolve(parts[index]));
+        }
+    }
 
     /// <summary>As <see cref="Children"/>, and what a module has besides its state dict.</summary>
     public IEnumerable<TreeChild> AllChildren(PickleNode node) =>
-        node is PickleCall call && Module(call) is { } module ? module.StateDict.Concat(module.TransientBuffers).Concat(module.Others) : Children(node);
+        node is PickleCall call && TryModule(call, out TorchModule? module) ? Children(node).Concat(module.TransientBuffers).Concat(module.Others) : Children(node);
 
     /// <summary>The __dict__ of an object, or null. With __slots__, the state is a pair of dicts.</summary>
     public PickleDict? Attributes(PickleCall call) => call.State is null ? null : Resolve(call.State) switch
@@ -54,30 +56,34 @@ internal sealed class PickleTree(TorchRecipes recipes)
         _ => null,
     };
 
-    /// <summary>The module that an object is, or null.</summary>
-    public TorchModule? Module(PickleCall call)
+    /// <summary>The module that an object is.</summary>
+    public bool TryModule(PickleNode node, [NotNullWhen(true)] out TorchModule? module)
     {
-        if (!_modules.TryGetValue(call, out TorchModule? module))
+        module = null;
+        if (node is not PickleCall { State: not null } call || (call.Notes & PickleNotes.IsNoModule) != 0)
         {
-            _modules.Add(call, module = TorchModule.Of(this, call));
+            return false;
         }
-        return module;
-    }
-
-    /// <summary>Entries of a dict; of two with one key, the later value at the earlier place.</summary>
-    public IEnumerable<TreeChild> Entries(PickleDict dict)
-    {
-        foreach ((PickleNode key, PickleNode value) in Distinct(dict))
+        if (!_modules.TryGetValue(call, out module))
         {
-            yield return new TreeChild(key, 0, Resolve(value));
+            module = TorchModule.Of(this, call);
+            if (module is null)
+            {
+                call.Notes |= PickleNotes.IsNoModule;
+            }
+            else
+            {
+                _modules.Add(call, module);
+            }
         }
+        return module is not null;
     }
 
     /// <summary>Whether a tensor is among the leaves below a node. What holds itself counts as if it ended there.</summary>
-    public bool HoldsTensors(PickleNode node) => Reaches(node, _holdsTensors, Children);
+    public bool HoldsTensors(PickleNode node) => Reaches(node, PickleNotes.TensorsKnown, PickleNotes.HoldsTensors, throughLists: true);
 
     /// <summary>Whether one is that has a name: what keeps averaged weights as a bare list of tensors is no state dict.</summary>
-    public bool HoldsNamedTensors(PickleNode node) => Reaches(node, _holdsNamedTensors, container => container is PickleDict or PickleCall ? Children(container) : []);
+    public bool HoldsNamedTensors(PickleNode node) => Reaches(node, PickleNotes.NamedTensorsKnown, PickleNotes.HoldsNamedTensors, throughLists: false);
 
     /// <summary>Tensors below a node, each counted once, and their bytes; null when much has been counted already.</summary>
     public (long Count, Int128 Bytes)? Count(PickleNode node)
@@ -99,7 +105,7 @@ internal sealed class PickleTree(TorchRecipes recipes)
                 {
                     return null;
                 }
-                if ((child.Node is TorchTensor || HoldsTensors(child.Node)) && seen.Add(child.Node))
+                if (HoldsTensors(child.Node) && seen.Add(child.Node))
                 {
                     open.Push(child.Node);
                 }
@@ -108,77 +114,77 @@ internal sealed class PickleTree(TorchRecipes recipes)
         return (count, bytes);
     }
 
-    private IEnumerable<TreeChild> Items(IReadOnlyList<PickleNode> items)
+    /// <summary>Entries of a dict; of two with one key, the later value at the earlier place.</summary>
+    public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> Distinct(PickleDict dict)
     {
-        for (int index = 0; index < items.Count; index++)
+        if ((dict.Notes & PickleNotes.IsDistinct) != 0)
         {
-            yield return new TreeChild(null, index, Resolve(items[index]));
+            return dict.Items;
         }
-    }
-
-    private IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> Distinct(PickleDict dict)
-    {
         if (_distinct.TryGetValue(dict, out IReadOnlyList<KeyValuePair<PickleNode, PickleNode>>? known))
         {
             return known;
         }
-        OrderedDictionary<(bool, string), KeyValuePair<PickleNode, PickleNode>> entries = new(dict.Items.Count);
+        if (PickleKey.AreDistinct(dict.Items))
+        {
+            dict.Notes |= PickleNotes.IsDistinct;
+            return dict.Items;
+        }
+        OrderedDictionary<(bool, string), KeyValuePair<PickleNode, PickleNode>> entries = [];
         foreach (KeyValuePair<PickleNode, PickleNode> entry in dict.Items)
         {
             entries[PickleKey.Identity(entry.Key)] = entry;
         }
-        IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> distinct = entries.Count == dict.Items.Count ? dict.Items : [.. entries.Values];
+        IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> distinct = [.. entries.Values];
         _distinct.Add(dict, distinct);
         return distinct;
     }
 
     // Each container is looked at once, whatever refers to it, so the cost is that of the file and not of what it would unfold to.
-    private static bool Reaches(PickleNode node, Dictionary<PickleNode, bool> reached, Func<PickleNode, IEnumerable<TreeChild>> parts)
+    private bool Reaches(PickleNode node, PickleNotes known, PickleNotes holds, bool throughLists)
     {
-        if (Known(node, reached) is { } known)
+        if (!IsOpen(node, known))
         {
-            return known;
+            return node is TorchTensor || (node.Notes & holds) != 0;
         }
-        Stack<(PickleNode Node, IEnumerator<TreeChild> Parts)> open = new();
+        Stack<(PickleNode Container, PickleParts Parts, int Next)> open = new();
         Open(node);
-        while (open.TryPeek(out (PickleNode Node, IEnumerator<TreeChild> Parts) current))
+        while (open.TryPop(out (PickleNode Container, PickleParts Parts, int Next) current))
         {
-            if (!current.Parts.MoveNext())
+            if (current.Next == current.Parts.Count)
             {
-                open.Pop();
                 continue;
             }
-            PickleNode child = current.Parts.Current.Node;
-            bool? holds = Known(child, reached);
-            if (holds is null)
+            open.Push(current with { Next = current.Next + 1 });
+            PickleNode child = Resolve(current.Parts[current.Next]);
+            if (IsOpen(child, known))
             {
                 Open(child);
             }
-            else if (holds.Value)
+            else if (child is TorchTensor || (child.Notes & holds) != 0)
             {
-                foreach ((PickleNode container, _) in open)
+                foreach ((PickleNode container, _, _) in open)
                 {
-                    if (reached[container])
+                    if ((container.Notes & holds) != 0)
                     {
                         break; // Then those around it know already.
                     }
-                    reached[container] = true;
+                    container.Notes |= holds;
                 }
             }
         }
-        return reached[node];
+        return (node.Notes & holds) != 0;
 
         void Open(PickleNode container)
         {
-            reached[container] = false;
-            open.Push((container, parts(container).GetEnumerator()));
+            container.Notes |= known;
+            if (throughLists || container is PickleDict or PickleCall)
+            {
+                open.Push((container, Parts(container), 0));
+            }
         }
     }
 
-    private static bool? Known(PickleNode node, Dictionary<PickleNode, bool> reached) => node switch
-    {
-        TorchTensor => true,
-        PickleDict or PickleList or PickleTuple or PickleCall => reached.TryGetValue(node, out bool holds) ? holds : null,
-        _ => false,
-    };
+    private static bool IsOpen(PickleNode node, PickleNotes known) =>
+        node is PickleDict or PickleList or PickleTuple or PickleCall && (node.Notes & known) == 0;
 }
