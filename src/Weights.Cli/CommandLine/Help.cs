@@ -106,7 +106,8 @@ internal sealed class Help(Session session) : SynchronousCommandLineAction
         return option.Arity.MaximumNumberOfValues == 0 || option.HelpName is null ? names : $"{names} {option.HelpName}";
     }
 
-    private static IEnumerable<Option> OptionsOf(Command command) =>
+    /// <summary>Options of a command, those that every verb has last.</summary>
+    public static IEnumerable<Option> OptionsOf(Command command) =>
         command.Options.Concat(command.Parents.OfType<Command>().SelectMany(static parent => parent.Options).Where(static option => option.Recursive));
 
     private sealed record Row(string Term, string? Text);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.CommandLine.Parsing;
 using System.Globalization;
 
@@ -27,6 +28,16 @@ internal static class Parsing
         result.AddError($"{option} {word} is none of {string.Join(", ", choices.Select(static choice => choice.Word))}");
         return default;
     };
+
+    /// <summary>An option whose value is one of a few words.</summary>
+    public static Option<T> ChoiceOption<T>(string name, string helpName, string description, params (string Word, T Value)[] choices)
+    {
+        Option<T> option = new(name) { HelpName = helpName, Description = description, CustomParser = Choice(name, choices) };
+        // By itself it would complete the names of an enumeration's members.
+        option.CompletionSources.Clear();
+        option.CompletionSources.Add(_ => choices.Select(static choice => new CompletionItem(choice.Word)));
+        return option;
+    }
 
     /// <summary>Each value of a repeatable option by <paramref name="parse"/>, which throws <see cref="FormatException"/> with a sentence.</summary>
     public static Func<ArgumentResult, IReadOnlyList<T>?> Each<T>(string option, Func<string, T> parse) => result =>

@@ -12,13 +12,13 @@ internal static class Tree
     public const string CommandName = "weights";
 
     /// <summary>The option that every verb has: when to colour.</summary>
-    public static Option<ColorMode> Color { get; } = new("--color")
-    {
-        Description = "when to use colours: auto (on a terminal, unless NO_COLOR is set), always or never",
-        HelpName = "WHEN",
-        Recursive = true,
-        CustomParser = Parsing.Choice<ColorMode>("--color", ("auto", ColorMode.Auto), ("always", ColorMode.Always), ("never", ColorMode.Never)),
-    };
+    public static Option<ColorMode> Color { get; } = Parsing.ChoiceOption(
+        "--color",
+        "WHEN",
+        "when to use colours: auto (on a terminal, unless NO_COLOR is set), always or never",
+        ("auto", ColorMode.Auto),
+        ("always", ColorMode.Always),
+        ("never", ColorMode.Never));
 
     /// <summary>The root command.</summary>
     public static RootCommand Create(Session session)
@@ -29,7 +29,9 @@ internal static class Tree
             Commands.Convert.Create(session),
             Commands.Formats.Create(session),
         };
+        root.Add(Completion.Create(session, root));
         root.Options.Clear();
+        Color.Recursive = true;
         root.Options.Add(Color);
         root.Options.Add(new HelpOption("--help", "-h") { Description = "show this help", Action = new Help(session) });
         root.Options.Add(new VersionOption { Recursive = true, Description = "show the version" });

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.CommandLine.Parsing;
 using Weights.Cli.CommandLine;
 using Weights.Formats;
@@ -17,6 +18,7 @@ internal sealed class ConvertOptions
         HelpName = "FORMAT",
         Description = "format to write; 'weights formats' lists them",
         CustomParser = Named,
+        CompletionSources = { static _ => Writable.Select(static format => new CompletionItem(format.Name)) },
     };
 
     private readonly Option<IReadOnlyList<Glob>> _filter = CommonOptions.Filter();
@@ -36,12 +38,12 @@ internal sealed class ConvertOptions
 
     private readonly Option<string?> _root = CommonOptions.Root();
 
-    private readonly Option<AliasMode> _aliases = new("--aliases")
-    {
-        HelpName = "MODE",
-        Description = "names that are one tensor: keep all of them (the default), or drop all but one and say in the metadata what it stands for",
-        CustomParser = Parsing.Choice<AliasMode>("--aliases", ("keep", AliasMode.Keep), ("drop", AliasMode.Drop)),
-    };
+    private readonly Option<AliasMode> _aliases = Parsing.ChoiceOption(
+        "--aliases",
+        "MODE",
+        "names that are one tensor: keep all of them (the default), or drop all but one and say in the metadata what it stands for",
+        ("keep", AliasMode.Keep),
+        ("drop", AliasMode.Drop));
 
     private readonly Option<long?> _shard = new("--max-shard-size")
     {

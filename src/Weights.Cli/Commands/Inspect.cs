@@ -27,12 +27,13 @@ internal static class Inspect
         Option<bool> statistics = new("--stats") { Description = "read every tensor: min, max, mean, standard deviation, zeros, NaN and infinities" };
         Option<string?> root = CommonOptions.Root();
         Option<bool> json = CommonOptions.Json();
-        Option<Order?> sort = new("--sort")
-        {
-            HelpName = "ORDER",
-            Description = "order of the tensors: name (layers.2 before layers.10; the default for text), file (the default for JSON) or size",
-            CustomParser = Parsing.Choice<Order?>("--sort", ("name", Order.Name), ("file", Order.File), ("size", Order.Size)),
-        };
+        Option<Order?> sort = Parsing.ChoiceOption<Order?>(
+            "--sort",
+            "ORDER",
+            "order of the tensors: name (layers.2 before layers.10; the default for text), file (the default for JSON) or size",
+            ("name", Order.Name),
+            ("file", Order.File),
+            ("size", Order.Size));
         Verb verb = new("inspect", "Shows what a weight file holds: its tensors, totals per element type, metadata.")
         {
             Examples =

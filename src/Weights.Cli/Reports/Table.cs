@@ -32,28 +32,37 @@ internal sealed class Table<T>(string nameTitle, Func<T, string> name, IReadOnly
     private const int WidestCell = 36;
 
     private readonly int[] _widths = new int[columns.Count];
+    private int? _terminalWidth;
     private int _nameWidth;
 
     /// <summary>Prints the heading and the rows.</summary>
     public void Write(IReadOnlyList<T> rows, Channel channel)
     {
-        Measure(rows, channel.Width);
+        _terminalWidth = channel.Width;
+        Measure(rows);
         int beside = _widths.Sum(static width => width + Gap);
-        List<List<int>> lines = [[.. Enumerable.Range(0, columns.Count)]];
-        if (channel.Width is { } width && _nameWidth + beside > width)
+        int forName = _terminalWidth - beside ?? _nameWidth;
+        bool isStacked = forName < Math.Min(_nameWidth, NarrowestName);
+        IReadOnlyList<IReadOnlyList<int>> lines = isStacked ? Stacked(_terminalWidth ?? 0) : [[.. Enumerable.Range(0, columns.Count)]];
+        _nameWidth = isStacked ? _terminalWidth ?? 0 : Math.Min(_nameWidth, forName);
+
+        WriteName(channel.Paint(Style.Dim, nameTitle), nameTitle.Length, isStacked, channel.Writer);
+        WriteCells(lines, isStacked, index => columns[index].Title, static _ => Style.Dim, channel);
+        string previous = "";
+        foreach (T row in rows)
         {
-            int forName = width - beside;
-            if (forName < Math.Min(_nameWidth, NarrowestName))
-            {
-                WriteStacked(rows, channel, width);
-                return;
-            }
-            _nameWidth = forName;
+            string full = name(row);
+            string shown = _terminalWidth is null ? full : CellWidth.ShortenMiddle(full, _nameWidth);
+            int repeated = ReferenceEquals(shown, full) && channel.HasColors ? RepeatedPrefix(previous, full) : 0;
+            string painted = repeated == 0 ? shown : channel.Paint(Style.Dim, full[..repeated]) + full[repeated..];
+            WriteName(painted, CellWidth.Of(shown), isStacked, channel.Writer);
+            WriteCells(lines, isStacked, index => Cell(columns[index], row), index => columns[index].Style, channel);
+            previous = full;
         }
-        WriteLines(rows, channel, lines, indent: null);
     }
 
-    private void WriteStacked(IReadOnlyList<T> rows, Channel channel, int width)
+    // The columns of each line below a name. The first column of a line stands there whatever its width.
+    private List<List<int>> Stacked(int width)
     {
         List<List<int>> lines = [[]];
         int used = 0;
@@ -71,53 +80,38 @@ internal sealed class Table<T>(string nameTitle, Func<T, string> name, IReadOnly
             lines[^1].Add(index);
             used += Gap + _widths[index];
         }
-        _nameWidth = width;
-        WriteLines(rows, channel, lines, indent: new string(' ', Gap));
+        return lines;
     }
 
-    // With an indent, the name has a line of its own and each further line starts with it.
-    private void WriteLines(IReadOnlyList<T> rows, Channel channel, List<List<int>> lines, string? indent)
+    private void WriteName(string text, int cells, bool isStacked, TextWriter writer)
+    {
+        writer.Write(text);
+        if (!isStacked)
+        {
+            Pad(writer, _nameWidth - cells);
+        }
+    }
+
+    private void WriteCells(IReadOnlyList<IReadOnlyList<int>> lines, bool isStacked, Func<int, string> cell, Func<int, Style> style, Channel channel)
     {
         TextWriter writer = channel.Writer;
-        string gap = new(' ', Gap);
-        void WriteRow(string shownName, int nameCells, Func<int, string> cell, Func<int, Style> style)
+        foreach (IReadOnlyList<int> line in lines)
         {
-            writer.Write(shownName);
-            int column = nameCells;
-            foreach (List<int> line in lines)
+            writer.Write(isStacked ? "\n" : "");
+            int owed = 0; // Blanks of a cell that is flush left; none are written after the last.
+            foreach (int index in line)
             {
-                if (indent is not null)
-                {
-                    writer.WriteLine();
-                }
-                int pending = indent is null ? _nameWidth - column : 0;
-                foreach (int index in line)
-                {
-                    string text = cell(index);
-                    int padding = _widths[index] - CellWidth.Of(text);
-                    pending += Gap + (columns[index].IsNumber ? padding : 0);
-                    Pad(writer, pending);
-                    writer.Write(channel.Paint(style(index), text));
-                    pending = columns[index].IsNumber ? 0 : padding;
-                }
+                string text = cell(index);
+                int padding = _widths[index] - CellWidth.Of(text);
+                Pad(writer, owed + Gap + (columns[index].IsNumber ? padding : 0));
+                writer.Write(channel.Paint(style(index), text));
+                owed = columns[index].IsNumber ? 0 : padding;
             }
-            writer.WriteLine();
         }
-
-        WriteRow(channel.Paint(Style.Dim, nameTitle), nameTitle.Length, index => columns[index].Title, static _ => Style.Dim);
-        string previous = "";
-        foreach (T row in rows)
-        {
-            string full = name(row);
-            string shown = channel.Width is null ? full : CellWidth.ShortenMiddle(full, _nameWidth);
-            int repeated = ReferenceEquals(shown, full) && channel.HasColors ? RepeatedPrefix(previous, full) : 0;
-            string painted = repeated == 0 ? shown : channel.Paint(Style.Dim, full[..repeated]) + full[repeated..];
-            WriteRow(painted, CellWidth.Of(shown), index => Cell(columns[index], row, channel.Width), index => columns[index].Style);
-            previous = full;
-        }
+        writer.WriteLine();
     }
 
-    private void Measure(IReadOnlyList<T> rows, int? terminal)
+    private void Measure(IReadOnlyList<T> rows)
     {
         _nameWidth = nameTitle.Length;
         for (int index = 0; index < columns.Count; index++)
@@ -129,13 +123,13 @@ internal sealed class Table<T>(string nameTitle, Func<T, string> name, IReadOnly
             _nameWidth = Math.Max(_nameWidth, CellWidth.Of(name(row)));
             for (int index = 0; index < columns.Count; index++)
             {
-                _widths[index] = Math.Max(_widths[index], CellWidth.Of(Cell(columns[index], row, terminal)));
+                _widths[index] = Math.Max(_widths[index], CellWidth.Of(Cell(columns[index], row)));
             }
         }
     }
 
-    private static string Cell(Column<T> column, T row, int? terminal) =>
-        terminal is { } width ? CellWidth.ShortenMiddle(column.Text(row), Math.Min(WidestCell, width - Gap)) : column.Text(row);
+    private string Cell(Column<T> column, T row) =>
+        _terminalWidth is { } width ? CellWidth.ShortenMiddle(column.Text(row), Math.Min(WidestCell, width - Gap)) : column.Text(row);
 
     // Up to a dot, so that what is left of the name is whole parts.
     private static int RepeatedPrefix(string previous, string name)
