@@ -129,7 +129,7 @@ internal static class ContainerRecipes
 
     // (class, arguments ...)
     private static PickleNode? NewObject(TorchRecipes recipes, PickleCall call, int depth) =>
-        recipes.Sequence(call.Arguments, depth) is [var type, .. ] arguments
+        recipes.Sequence(call.Arguments, depth) is [var type, ..] arguments
             ? Made(recipes, call, type, new PickleTuple([.. arguments.Skip(1)]), depth)
             : null;
 

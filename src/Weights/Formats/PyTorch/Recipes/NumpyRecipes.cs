@@ -24,15 +24,32 @@ internal static class NumpyRecipes
 
     private static readonly Dictionary<string, string> s_torchNames = new(StringComparer.Ordinal)
     {
-        ["b1"] = "bool", ["?"] = "bool", ["i1"] = "int8", ["u1"] = "uint8", ["i2"] = "int16", ["u2"] = "uint16", ["i4"] = "int32", ["u4"] = "uint32",
-        ["i8"] = "int64", ["u8"] = "uint64", ["f2"] = "float16", ["f4"] = "float32", ["f8"] = "float64", ["c8"] = "complex64", ["c16"] = "complex128",
+        ["b1"] = "bool",
+        ["?"] = "bool",
+        ["i1"] = "int8",
+        ["u1"] = "uint8",
+        ["i2"] = "int16",
+        ["u2"] = "uint16",
+        ["i4"] = "int32",
+        ["u4"] = "uint32",
+        ["i8"] = "int64",
+        ["u8"] = "uint64",
+        ["f2"] = "float16",
+        ["f4"] = "float32",
+        ["f8"] = "float64",
+        ["c8"] = "complex64",
+        ["c16"] = "complex128",
     };
 
     // Types that another package adds to NumPy are named by their class.
     private static readonly Dictionary<string, string> s_torchNamesOfClasses = new(StringComparer.Ordinal)
     {
-        ["ml_dtypes.bfloat16"] = "bfloat16", ["ml_dtypes.float8_e4m3fn"] = "float8_e4m3fn", ["ml_dtypes.float8_e5m2"] = "float8_e5m2",
-        ["ml_dtypes.float8_e4m3fnuz"] = "float8_e4m3fnuz", ["ml_dtypes.float8_e5m2fnuz"] = "float8_e5m2fnuz", ["ml_dtypes.float8_e8m0fnu"] = "float8_e8m0fnu",
+        ["ml_dtypes.bfloat16"] = "bfloat16",
+        ["ml_dtypes.float8_e4m3fn"] = "float8_e4m3fn",
+        ["ml_dtypes.float8_e5m2"] = "float8_e5m2",
+        ["ml_dtypes.float8_e4m3fnuz"] = "float8_e4m3fnuz",
+        ["ml_dtypes.float8_e5m2fnuz"] = "float8_e5m2fnuz",
+        ["ml_dtypes.float8_e8m0fnu"] = "float8_e8m0fnu",
     };
 
     // State: (1, shape, dtype, is Fortran order, bytes or, for objects, a list).
