@@ -47,10 +47,6 @@ internal sealed record RootChoice(PickleNode Node, IReadOnlyList<RootStep> Steps
     // Keys may hold dots themselves: the longest that fits is tried first.
     private static PickleNode? Find(PickleTree tree, PickleNode node, string path, List<RootStep> steps)
     {
-        if (path.Length == 0)
-        {
-            return node;
-        }
         if (steps.Count > MetadataValue.MaxDepth)
         {
             return null;
@@ -61,7 +57,7 @@ internal sealed record RootChoice(PickleNode Node, IReadOnlyList<RootStep> Steps
         foreach (TreeChild child in fitting)
         {
             steps.Add(new RootStep(node, child.Key));
-            if (Find(tree, child.Node, path.Length == child.Key.Length ? "" : path[(child.Key.Length + 1)..], steps) is { } found)
+            if ((path.Length == child.Key.Length ? child.Node : Find(tree, child.Node, path[(child.Key.Length + 1)..], steps)) is { } found)
             {
                 return found;
             }
