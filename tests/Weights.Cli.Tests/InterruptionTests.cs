@@ -28,10 +28,20 @@ public sealed class InterruptionTests : IDisposable
     {
         Outcome outcome = Tool.Finish(Interrupted(signal));
 
+        if (signal == "HUP" && IgnoresHangUps())
+        {
+            // Tests that run under nohup hand that on, and then a conversion must go on too.
+            Assert.Equal(0, outcome.ExitCode);
+            return;
+        }
         Assert.Equal((exitCode, "", "weights: interrupted; nothing was changed\n"), (outcome.ExitCode, outcome.Output, outcome.Error));
         Assert.Equal(s_files, _folder.Names());
         Assert.Equal("what was there before", File.ReadAllText(_folder.File("out.safetensors")));
     }
+
+    // Bit 0 of the mask of ignored signals is SIGHUP.
+    private static bool IgnoresHangUps() =>
+        File.ReadLines("/proc/self/status").First(static line => line.StartsWith("SigIgn:", StringComparison.Ordinal)).TrimEnd()[^1] is '1' or '3' or '5' or '7' or '9' or 'b' or 'd' or 'f';
 
     [Fact]
     public void What_a_killed_conversion_leaves_goes_with_the_next_one()

@@ -26,6 +26,8 @@ namespace Weights.Formats.PyTorch
 
         public override bool HasRoots => true;
 
+        public override bool WritesShards => true;
+
         public override bool Sniff(Input input) => TorchReader.Sniff(input) || IsIndex(input);
 
         public override string? FindInFolder(IReadOnlyList<string> names) => ShardIndex.FindInFolder(names, Extensions);
