@@ -19,7 +19,7 @@ internal static class TorchReader
         if (LegacyFile.Sniff(input.Head))
         {
             LegacyFile legacy = LegacyFile.Open(input);
-            return Read(input, options, legacy, legacy.Value, legacy.Calls, "the value's pickle", $"legacy, {legacy.Count} storages");
+            return Read(input, options, legacy, legacy.Value, legacy.Calls, "the value's pickle", $"legacy, {Counted(legacy.Count)}");
         }
         if (!TorchZip.Sniff(input))
         {
@@ -32,8 +32,10 @@ internal static class TorchReader
         }
         PickleMachine machine = new(archive.Pickle, archive.PickleName);
         PickleNode value = machine.Run();
-        return Read(input, options, archive, value, machine.Calls, archive.PickleName, $"zip, {(archive.IsBigEndian ? "big" : "little")}-endian, {archive.Count} storages");
+        return Read(input, options, archive, value, machine.Calls, archive.PickleName, $"zip, {(archive.IsBigEndian ? "big" : "little")}-endian, {Counted(archive.Count)}");
     }
+
+    private static string Counted(int storages) => storages == 1 ? "1 storage" : $"{storages} storages";
 
     private static Checkpoint Read(Input input, ReadOptions options, StorageSource storages, PickleNode value, IReadOnlyList<PickleCall> calls, string pickleName, string variant)
     {

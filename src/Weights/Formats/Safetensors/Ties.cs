@@ -102,7 +102,7 @@ internal static class Ties
         }
         if (untied.Count > 0)
         {
-            string others = untied.Count > 1 ? $", as are {untied.Count - 1:N0} more such names" : "";
+            string others = untied.Count > 1 ? $", one of {untied.Count:N0} such names" : "";
             string advice = canDrop ? "; --aliases drop writes one copy of names that are the same tensor" : "";
             ledger.Add(LedgerKind.Untied, untied[0].Name, $"shares storage with {WeightFileException.Quote(untied[0].Of)} and is written out in full{others}{advice}");
         }

@@ -89,7 +89,7 @@ internal static class PyTorchLayout
         Alias[] overlapping = [.. checkpoint.Aliases.Where(static alias => alias.Kind == AliasKind.Overlapping)];
         if (overlapping.Length > 0)
         {
-            string others = overlapping.Length > 1 ? $", as do {overlapping.Length - 1:N0} more such names" : "";
+            string others = overlapping.Length > 1 ? $", one of {overlapping.Length:N0} such names" : "";
             ledger.Add(LedgerKind.Untied, overlapping[0].Name, $"is another view of the storage of {WeightFileException.Quote(overlapping[0].Of)} and gets a storage of its own{others}");
         }
     }
