@@ -132,7 +132,7 @@ public class WritingTests
         Assert.All(new[] { "lm_head", "embed", "x", "taken", "view" }, name => Assert.Contains($"\"{name}\":{{\"dtype\"", header, StringComparison.Ordinal));
         LedgerEntry entry = Assert.Single(ledger);
         Assert.Equal(LedgerKind.Untied, entry.Kind);
-        Assert.Contains("3 more", entry.Reason, StringComparison.Ordinal);
+        Assert.Contains("one of 4 such names", entry.Reason, StringComparison.Ordinal);
         Assert.Contains("--aliases drop", entry.Reason, StringComparison.Ordinal);
     }
 
