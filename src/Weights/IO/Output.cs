@@ -8,6 +8,8 @@ namespace Weights.IO;
 /// </summary>
 public sealed class Output : IDisposable
 {
+    private const int LongestName = 255;
+
     private readonly string _folder;
     private readonly bool _replace;
     private readonly List<(string Temporary, string Target, SafeFileHandle Handle)> _files = [];
@@ -121,6 +123,11 @@ public sealed class Output : IDisposable
 
     private void CheckTarget(string path)
     {
+        string name = System.IO.Path.GetFileName(path);
+        if (System.Text.Encoding.UTF8.GetByteCount(name) > LongestName)
+        {
+            throw new IOException($"{WeightFileException.Quote(name)}: a name of more than {LongestName} bytes, which file systems do not hold; choose a shorter one");
+        }
         switch (FileKinds.Of(path))
         {
             case FileKind.Missing:

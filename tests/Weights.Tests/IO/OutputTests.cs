@@ -137,6 +137,14 @@ public class OutputTests
     }
 
     [Fact]
+    public void A_name_that_no_file_system_holds_is_refused_before_anything_is_copied()
+    {
+        using TemporaryFolder folder = new();
+        Assert.Contains("shorter", Assert.Throws<IOException>(() => new Output(folder.File(new string('n', 256)), replace: false)).Message, StringComparison.Ordinal);
+        Assert.Contains("shorter", Assert.Throws<IOException>(() => new Output(folder.File(new string('é', 128)), replace: false)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Names_of_255_bytes_can_be_written()
     {
         using TemporaryFolder folder = new();
