@@ -38,7 +38,8 @@ internal static class ConvertJson
         });
     });
 
-    private static string Name(LedgerKind kind) => kind switch
+    /// <summary>What the schema calls a kind of entry.</summary>
+    public static string Name(LedgerKind kind) => kind switch
     {
         LedgerKind.LeftOut => "left_out",
         LedgerKind.Cast => "cast",

@@ -50,14 +50,5 @@ internal static class ConvertText
 
     private static string Tensors(Conversion conversion) => Quantity.Of(conversion.Checkpoint.Tensors.Count, "tensor");
 
-    private static string Verb(LedgerKind kind) => kind switch
-    {
-        LedgerKind.LeftOut => "left out",
-        LedgerKind.Cast => "cast",
-        LedgerKind.Renamed => "renamed",
-        LedgerKind.Deduplicated => "deduplicated",
-        LedgerKind.Untied => "untied",
-        LedgerKind.Restated => "restated",
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
-    };
+    private static string Verb(LedgerKind kind) => ConvertJson.Name(kind).Replace('_', ' ');
 }

@@ -48,8 +48,8 @@ internal sealed class ShardIndex
         List<string> Ending(string suffix) => [.. names.Where(name => extensions.Any(extension => name.EndsWith(extension + suffix, StringComparison.OrdinalIgnoreCase)))];
     }
 
-    /// <summary>Whether the file is an index of shards that end in <paramref name="extension"/>, judged by the first of them, else by its own name.</summary>
-    public static bool Sniff(Input input, string extension)
+    /// <summary>Whether the file is an index of shards that end in one of <paramref name="extensions"/>, judged by the first of them, else by its own name.</summary>
+    public static bool Sniff(Input input, IReadOnlyList<string> extensions)
     {
         ReadOnlySpan<byte> head = SkipMark(input.Head);
         if (!head.TrimStart(" \t\r\n"u8).StartsWith("{"u8))
@@ -63,8 +63,8 @@ internal sealed class ShardIndex
             input.Bytes.Read(0, more);
             first = FirstFile(SkipMark(more));
         }
-        return first?.EndsWith(extension, StringComparison.OrdinalIgnoreCase) == true
-            || input.FileName.EndsWith(extension + Suffix, StringComparison.OrdinalIgnoreCase);
+        return extensions.Any(extension => first?.EndsWith(extension, StringComparison.OrdinalIgnoreCase) == true
+            || input.FileName.EndsWith(extension + Suffix, StringComparison.OrdinalIgnoreCase));
     }
 
     /// <summary>Reads an index.</summary>

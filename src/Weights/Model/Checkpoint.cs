@@ -85,9 +85,6 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Where it comes from.</summary>
     public Origin Origin { get; }
 
-    /// <summary>What the format keeps beyond the model (a graph, key types) for a writer of the same format; known only to it.</summary>
-    internal object? Native { get; init; }
-
     /// <summary>Bytes of all tensors.</summary>
     public long TensorBytes => Tensors.Sum(static tensor => tensor.Bytes.Length);
 
@@ -96,9 +93,20 @@ public sealed class Checkpoint : IDisposable
     {
         get
         {
-            HashSet<string> same = [.. Aliases.Where(static alias => alias.Kind == AliasKind.Same).Select(static alias => alias.Name)];
-            return Tensors.Where(tensor => !same.Contains(tensor.Name)).Sum(static tensor => tensor.Shape.ElementCount);
+            IReadOnlyDictionary<string, string> sameAs = SameAs();
+            return Tensors.Where(tensor => !sameAs.ContainsKey(tensor.Name)).Sum(static tensor => tensor.Shape.ElementCount);
         }
+    }
+
+    /// <summary>From each name that is the same tensor as an earlier one to the first of its group, in the order of the aliases.</summary>
+    public IReadOnlyDictionary<string, string> SameAs()
+    {
+        OrderedDictionary<string, string> firsts = new(StringComparer.Ordinal);
+        foreach (Alias alias in Aliases.Where(static alias => alias.Kind == AliasKind.Same))
+        {
+            firsts[alias.Name] = firsts.GetValueOrDefault(alias.Of, alias.Of);
+        }
+        return firsts;
     }
 
     /// <summary>The tensor of that name, or null.</summary>
@@ -118,14 +126,13 @@ public sealed class Checkpoint : IDisposable
         {
             Metadata = Metadata,
             LeftOut = LeftOut,
-            Native = Native,
             Aliases = SurvivingAliases(name => newName is null ? names.Contains(name) ? name : null : newName(name)),
         };
     }
 
     /// <summary>The same tensors with other metadata.</summary>
     public Checkpoint With(MetadataValue.Map metadata) =>
-        new(Tensors, Origin, _files) { Metadata = metadata, LeftOut = LeftOut, Native = Native, Aliases = Aliases };
+        new(Tensors, Origin, _files) { Metadata = metadata, LeftOut = LeftOut, Aliases = Aliases };
 
     /// <inheritdoc/>
     public void Dispose() => _files?.Dispose();

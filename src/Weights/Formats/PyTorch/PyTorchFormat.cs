@@ -32,14 +32,14 @@ namespace Weights.Formats.PyTorch
 
         public override string? FindInFolder(IReadOnlyList<string> names) => ShardIndex.FindInFolder(names, Extensions);
 
-        public override Checkpoint Read(Input input, ReadOptions options) => !TorchReader.Sniff(input) && IsIndex(input)
+        public override Checkpoint Read(Input input, ReadOptions options) => IsIndex(input)
             ? ShardSet.Open(input, ShardIndex.Read(input.Bytes), Name, shard => TorchReader.Read(shard, options))
             : TorchReader.Read(input, options);
 
         public override IReadOnlyList<FileLayout> Layout(Checkpoint checkpoint, string fileName, WriteOptions options, Ledger ledger) =>
             PyTorchLayout.Create(checkpoint, fileName, options, ledger);
 
-        private static bool IsIndex(Input input) => s_shardExtensions.Any(extension => ShardIndex.Sniff(input, extension));
+        private static bool IsIndex(Input input) => ShardIndex.Sniff(input, s_shardExtensions);
     }
 }
 

@@ -58,14 +58,10 @@ internal sealed record TorchElement(string Name, int Bytes, string? ModelName)
     }
 
     /// <summary>The element type of a storage class such as <c>torch.cuda.FloatStorage</c>, or null.</summary>
-    public static TorchElement? OfStorageClass(string fullName) => OfClass(fullName, "Storage");
-
-    /// <summary>The element type of a tensor class such as <c>torch.FloatTensor</c>, or null.</summary>
-    public static TorchElement? OfTensorClass(string fullName) => OfClass(fullName, "Tensor");
-
-    // Devices have modules of their own (torch.cuda, torch.xpu, torch_npu.npu); the elements are the same.
-    private static TorchElement? OfClass(string fullName, string suffix)
+    public static TorchElement? OfStorageClass(string fullName)
     {
+        // Devices have modules of their own (torch.cuda, torch.xpu, torch_npu.npu); the elements are the same.
+        const string suffix = "Storage";
         string name = fullName[(fullName.LastIndexOf('.') + 1)..];
         return fullName.StartsWith("torch", StringComparison.Ordinal) && name.EndsWith(suffix, StringComparison.Ordinal)
             ? s_byClass.GetValueOrDefault(name[..^suffix.Length])

@@ -31,14 +31,14 @@ namespace Weights.Formats.Safetensors
         public override bool WritesShards => true;
 
         /// <inheritdoc/>
-        public override bool Sniff(Input input) => LooksLikeFile(input.Head) || ShardIndex.Sniff(input, Extension);
+        public override bool Sniff(Input input) => LooksLikeFile(input.Head) || ShardIndex.Sniff(input, [Extension]);
 
         /// <inheritdoc/>
         public override string? FindInFolder(IReadOnlyList<string> names) => ShardIndex.FindInFolder(names, [Extension]);
 
         /// <inheritdoc/>
         public override Checkpoint Read(Input input, ReadOptions options) =>
-            !LooksLikeFile(input.Head) && ShardIndex.Sniff(input, Extension)
+            !LooksLikeFile(input.Head) && ShardIndex.Sniff(input, [Extension])
                 ? ShardSet.Open(input, ShardIndex.Read(input.Bytes), Name, ReadFile)
                 : ReadFile(input);
 

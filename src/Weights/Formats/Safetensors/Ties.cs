@@ -45,7 +45,7 @@ internal static class Ties
     {
         SortedDictionary<string, string> dropped = new(CodePointOrder.Instance);
         List<(string Name, string Of)> untied = [];
-        foreach (List<string> group in Groups(checkpoint.Aliases))
+        foreach (List<string> group in Groups(checkpoint))
         {
             string kept = mode == AliasMode.Drop ? group.Min(CodePointOrder.Instance)! : group[0];
             foreach (string name in group.Where(name => name != kept))
@@ -68,22 +68,9 @@ internal static class Ties
     }
 
     // Names of the same tensor, the first in the checkpoint's order first.
-    private static OrderedDictionary<string, List<string>>.ValueCollection Groups(IReadOnlyList<Alias> aliases)
-    {
-        OrderedDictionary<string, List<string>> groups = new(StringComparer.Ordinal);
-        Dictionary<string, string> firsts = new(StringComparer.Ordinal);
-        foreach (Alias alias in aliases.Where(static alias => alias.Kind == AliasKind.Same))
-        {
-            string first = firsts.GetValueOrDefault(alias.Of, alias.Of);
-            firsts[alias.Name] = first;
-            if (!groups.TryGetValue(first, out List<string>? group))
-            {
-                groups.Add(first, group = [first]);
-            }
-            group.Add(alias.Name);
-        }
-        return groups.Values;
-    }
+    private static IEnumerable<List<string>> Groups(Checkpoint checkpoint) => checkpoint.SameAs()
+        .GroupBy(static pair => pair.Value, static pair => pair.Key, StringComparer.Ordinal)
+        .Select(static group => (List<string>)[group.Key, .. group]);
 
     // A name is left out only if the metadata can say where it is: no entry of that name is the user's own.
     private static bool CanDrop(Checkpoint checkpoint, string name, string kept)

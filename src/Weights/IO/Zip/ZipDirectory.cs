@@ -139,7 +139,7 @@ public sealed class ZipDirectory
             throw Refused(Fault.Corrupt, $"the archive's entry {WeightFileException.Quote(name)} has a size or place that is not inside the file", start + position);
         }
         position += total;
-        return new ZipEntry(file, name, BinaryPrimitives.ReadUInt16LittleEndian(header[8..]), BinaryPrimitives.ReadUInt16LittleEndian(header[10..]),
+        return new ZipEntry(file, name, nameLength, BinaryPrimitives.ReadUInt16LittleEndian(header[8..]), BinaryPrimitives.ReadUInt16LittleEndian(header[10..]),
             BinaryPrimitives.ReadUInt32LittleEndian(header[16..]), compressed, size, offset);
     }
 

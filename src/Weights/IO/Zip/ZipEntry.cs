@@ -12,11 +12,12 @@ public sealed class ZipEntry
     private const uint LocalHeaderSignature = 0x04034B50;
 
     private readonly ByteSource _archive;
+    private readonly int _nameBytes;
     private readonly ushort _flags;
 
-    internal ZipEntry(ByteSource archive, string name, ushort flags, ushort method, uint crc32, long compressedSize, long size, long offset)
+    internal ZipEntry(ByteSource archive, string name, int nameBytes, ushort flags, ushort method, uint crc32, long compressedSize, long size, long offset)
     {
-        (_archive, Name, _flags, Method, Crc32, CompressedSize, Size, Offset) = (archive, name, flags, method, crc32 == 0 ? null : crc32, compressedSize, size, offset);
+        (_archive, Name, _nameBytes, _flags, Method, Crc32, CompressedSize, Size, Offset) = (archive, name, nameBytes, flags, method, crc32 == 0 ? null : crc32, compressedSize, size, offset);
     }
 
     /// <summary>Name within the archive, folders separated by <c>/</c>.</summary>
@@ -81,22 +82,21 @@ public sealed class ZipEntry
 
     private long DataOffset()
     {
-        if (Offset > _archive.Length - LocalHeaderBytes)
+        // Header and name in one read: an archive of 100,000 storages is opened with as many.
+        byte[] header = new byte[LocalHeaderBytes + _nameBytes];
+        if (Offset > _archive.Length - header.Length)
         {
             throw Refused(Fault.Corrupt, "lies beyond the end of the file, which is truncated or damaged; get a fresh copy");
         }
-        Span<byte> header = stackalloc byte[LocalHeaderBytes];
         _archive.Read(Offset, header);
-        int nameLength = BinaryPrimitives.ReadUInt16LittleEndian(header[26..]);
-        int extraLength = BinaryPrimitives.ReadUInt16LittleEndian(header[28..]);
+        int nameLength = BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(26));
+        int extraLength = BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(28));
         long data = Offset + LocalHeaderBytes + nameLength + extraLength;
         if (BinaryPrimitives.ReadUInt32LittleEndian(header) != LocalHeaderSignature || data > _archive.Length || CompressedSize > _archive.Length - data)
         {
             throw Refused(Fault.Corrupt, "is not where the archive's directory says, or is cut off; get a fresh copy");
         }
-        byte[] name = new byte[nameLength];
-        _archive.Read(Offset + LocalHeaderBytes, name);
-        return Encoding.UTF8.GetString(name) == Name
+        return nameLength == _nameBytes && Encoding.UTF8.GetString(header.AsSpan(LocalHeaderBytes)) == Name
             ? data
             : throw Refused(Fault.Corrupt, "has another name in its own header than in the archive's directory");
     }

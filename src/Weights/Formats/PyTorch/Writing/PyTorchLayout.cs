@@ -61,11 +61,7 @@ internal static class PyTorchLayout
     public static IReadOnlyList<FileLayout> Create(Checkpoint checkpoint, string fileName, WriteOptions options, Ledger ledger)
     {
         TypeCheck.Require("PyTorch", DTypes, checkpoint.Tensors);
-        Dictionary<string, string> sameAs = new(StringComparer.Ordinal);
-        foreach (Alias alias in checkpoint.Aliases.Where(static alias => alias.Kind == AliasKind.Same))
-        {
-            sameAs[alias.Name] = sameAs.GetValueOrDefault(alias.Of, alias.Of);
-        }
+        IReadOnlyDictionary<string, string> sameAs = checkpoint.SameAs();
         Tell(checkpoint, ledger);
         string single = fileName.EndsWith(ShardIndex.Suffix, StringComparison.OrdinalIgnoreCase) ? fileName[..^ShardIndex.Suffix.Length] : fileName;
         string extension = Path.GetExtension(single) is { Length: > 0 } named ? named : ".pt";
