@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
-using Weights.Formats.PyTorch.Pickle;
 using Weights.Formats.PyTorch.Recipes;
+using Weights.Pickle;
 
 namespace Weights.Formats.PyTorch;
 

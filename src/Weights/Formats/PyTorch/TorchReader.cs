@@ -1,9 +1,9 @@
 using Weights.Formats.PyTorch.Containers;
-using Weights.Formats.PyTorch.Pickle;
 using Weights.Formats.PyTorch.Recipes;
 using Weights.Formats.PyTorch.Roots;
 using Weights.Formats.PyTorch.Tree;
 using Weights.IO;
+using Weights.Pickle;
 
 namespace Weights.Formats.PyTorch;
 

@@ -1,4 +1,5 @@
-using static Weights.Tests.Formats.PyTorch.PickleBuilder;
+using Weights.Tests.Pickle;
+using static Weights.Tests.Pickle.PickleBuilder;
 
 namespace Weights.Tests.Formats.PyTorch;
 

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using Weights.Formats;
 using Weights.IO;
+using Weights.Tests.Pickle;
 
 namespace Weights.Tests.Formats.PyTorch;
 

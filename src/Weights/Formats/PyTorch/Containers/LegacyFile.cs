@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
-using Weights.Formats.PyTorch.Pickle;
 using Weights.IO;
+using Weights.Pickle;
 
 namespace Weights.Formats.PyTorch.Containers;
 

@@ -1,5 +1,5 @@
-using Weights.Formats.PyTorch.Pickle;
 using Weights.IO;
+using Weights.Pickle;
 
 namespace Weights.Formats.PyTorch.Containers;
 

@@ -1,6 +1,6 @@
 using System.Text;
-using Weights.Formats.PyTorch.Pickle;
 using Weights.IO;
+using Weights.Pickle;
 
 namespace Weights.Formats.PyTorch.Recipes;
 

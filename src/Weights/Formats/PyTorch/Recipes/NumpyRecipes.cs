@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using System.Text;
-using Weights.Formats.PyTorch.Pickle;
+using Weights.Pickle;
 
 namespace Weights.Formats.PyTorch.Recipes;
 

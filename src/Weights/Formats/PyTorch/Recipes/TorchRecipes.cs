@@ -1,5 +1,5 @@
 using System.Collections.Frozen;
-using Weights.Formats.PyTorch.Pickle;
+using Weights.Pickle;
 
 namespace Weights.Formats.PyTorch.Recipes;
 

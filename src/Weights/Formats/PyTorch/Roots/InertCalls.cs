@@ -1,6 +1,6 @@
-using Weights.Formats.PyTorch.Pickle;
 using Weights.Formats.PyTorch.Recipes;
 using Weights.Formats.PyTorch.Tree;
+using Weights.Pickle;
 
 namespace Weights.Formats.PyTorch.Roots;
 

@@ -1,5 +1,5 @@
-using Weights.Formats.PyTorch.Pickle;
 using Weights.Formats.PyTorch.Tree;
+using Weights.Pickle;
 
 namespace Weights.Formats.PyTorch.Roots;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
-using Weights.Formats.PyTorch.Pickle;
 using Weights.Formats.PyTorch.Recipes;
 using Weights.Formats.PyTorch.Tree;
+using Weights.Pickle;
 
 namespace Weights.Formats.PyTorch.Roots;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
-using Weights.Formats.PyTorch.Pickle;
 using Weights.Formats.PyTorch.Recipes;
+using Weights.Pickle;
 
 namespace Weights.Formats.PyTorch.Tree;
 

@@ -1,4 +1,4 @@
-using Weights.Formats.PyTorch.Pickle;
+using Weights.Pickle;
 
 namespace Weights.Formats.PyTorch.Tree;
 

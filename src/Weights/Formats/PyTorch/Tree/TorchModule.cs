@@ -1,5 +1,5 @@
-using Weights.Formats.PyTorch.Pickle;
 using Weights.Formats.PyTorch.Recipes;
+using Weights.Pickle;
 
 namespace Weights.Formats.PyTorch.Tree;
 

@@ -1,4 +1,4 @@
-namespace Weights.Formats.PyTorch.Pickle;
+namespace Weights.Pickle;
 
 /// <summary>
 /// Every opcode of pickle protocols 0 to 5; the comment is what follows it in the stream and what it does to the stack.

@@ -1,4 +1,4 @@
-namespace Weights.Formats.PyTorch.Pickle;
+namespace Weights.Pickle;
 
 // Opcodes that name classes and functions, call them, and give instances their state: all of it is written down, none of it done.
 internal sealed partial class PickleMachine

@@ -1,7 +1,7 @@
 using System.Globalization;
-using Weights.Formats.PyTorch.Pickle;
+using Weights.Pickle;
 
-namespace Weights.Tests.Formats.PyTorch;
+namespace Weights.Tests.Pickle;
 
 /// <summary>Nodes as text, close to what Python prints; calls are <c>module.name(args)</c> followed by what was done to them.</summary>
 internal static class PickleShow

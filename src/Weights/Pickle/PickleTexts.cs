@@ -1,4 +1,4 @@
-namespace Weights.Formats.PyTorch.Pickle;
+namespace Weights.Pickle;
 
 /// <summary>
 /// Short strings that came lately, so that one that comes again (a key of every parameter group, a class of every layer) is one object.

@@ -1,4 +1,4 @@
-namespace Weights.Formats.PyTorch.Pickle;
+namespace Weights.Pickle;
 
 // Opcodes that make and fill tuples, lists, dicts and sets.
 internal sealed partial class PickleMachine

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Text;
 
-namespace Weights.Formats.PyTorch.Pickle;
+namespace Weights.Pickle;
 
 /// <summary>Numbers and text as protocol 0 writes them, the way Python reads them.</summary>
 internal static class PickleNumbers

@@ -1,4 +1,4 @@
-namespace Weights.Formats.PyTorch.Pickle;
+namespace Weights.Pickle;
 
 /// <summary>
 /// Decodes one pickle, <c>opcode [argument] … STOP</c>, to inert nodes: a loop over a stack of its own, so that no depth of nesting is

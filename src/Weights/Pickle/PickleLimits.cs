@@ -1,4 +1,4 @@
-namespace Weights.Formats.PyTorch.Pickle;
+namespace Weights.Pickle;
 
 /// <summary>What a pickle may cost. Honest checkpoints stay a hundred times below; hostile ones stop here.</summary>
 internal static class PickleLimits

@@ -1,4 +1,4 @@
-namespace Weights.Formats.PyTorch.Pickle;
+namespace Weights.Pickle;
 
 /// <summary>
 /// Numbered values of a pickle. Python numbers them from 0 on; a stream that numbers them otherwise costs no more memory for it.

@@ -1,6 +1,6 @@
 using Weights.IO;
 
-namespace Weights.Formats.PyTorch.Pickle;
+namespace Weights.Pickle;
 
 // Opcodes that push one value without parts: None, bools, numbers, strings and bytes.
 internal sealed partial class PickleMachine

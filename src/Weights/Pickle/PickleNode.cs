@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace Weights.Formats.PyTorch.Pickle;
+namespace Weights.Pickle;
 
 /// <summary>
 /// A value that a pickle describes. It is inert: names of classes and functions are text, calls are records of what would have

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 
-namespace Weights.Tests.Formats.PyTorch;
+namespace Weights.Tests.Pickle;
 
 /// <summary>Writes pickles opcode by opcode, sound ones and others.</summary>
 internal sealed class PickleBuilder

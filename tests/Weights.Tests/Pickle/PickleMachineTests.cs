@@ -1,8 +1,8 @@
 using System.Text;
-using Weights.Formats.PyTorch.Pickle;
 using Weights.IO;
+using Weights.Pickle;
 
-namespace Weights.Tests.Formats.PyTorch.Pickle;
+namespace Weights.Tests.Pickle;
 
 /// <summary>Each opcode against what Python makes of it.</summary>
 public class PickleMachineTests

@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Unicode;
 using Weights.IO;
 
-namespace Weights.Formats.PyTorch.Pickle;
+namespace Weights.Pickle;
 
 /// <summary>
 /// Text, or the byte strings of Python 2, which are text to most of their readers and bytes to some. Long ones stay in the stream

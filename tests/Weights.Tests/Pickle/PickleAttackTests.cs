@@ -1,8 +1,8 @@
 using System.Diagnostics;
-using Weights.Formats.PyTorch.Pickle;
 using Weights.IO;
+using Weights.Pickle;
 
-namespace Weights.Tests.Formats.PyTorch.Pickle;
+namespace Weights.Tests.Pickle;
 
 /// <summary>Streams made to cost more than they weigh. Each must end soon, well or refused, and allocate in proportion to its own length.</summary>
 public class PickleAttackTests

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 
-namespace Weights.Formats.PyTorch.Pickle;
+namespace Weights.Pickle;
 
 /// <summary>
 /// Reads a pickle stream forward through one window. No length that the stream states is believed before it is compared with

@@ -1,8 +1,8 @@
 using CsCheck;
-using Weights.Formats.PyTorch.Pickle;
 using Weights.IO;
+using Weights.Pickle;
 
-namespace Weights.Tests.Formats.PyTorch.Pickle;
+namespace Weights.Tests.Pickle;
 
 /// <summary>Whatever the bytes, decoding ends in a value or in a refusal.</summary>
 public class PickleFuzzTests
