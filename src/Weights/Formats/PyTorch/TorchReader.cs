@@ -39,7 +39,7 @@ internal static class TorchReader
 
     private static Checkpoint Read(Input input, ReadOptions options, StorageSource storages, PickleNode value, IReadOnlyList<PickleCall> calls, string pickleName, string variant)
     {
-        PickleTree tree = new(new TorchRecipes(storages));
+        PickleTree tree = new(new TorchRecipes(storages, options.Dequantize));
         PickleNode root = tree.Resolve(value);
         if (root is PickleCall call && !tree.HoldsTensors(root))
         {
@@ -56,6 +56,7 @@ internal static class TorchReader
             input)
         {
             Metadata = values,
+            Modules = ModuleCollector.Collect(tree, choice.Node),
             Aliases = TorchAliases.Find(collector.Tensors),
             LeftOut = [.. collector.LeftOut, .. metadata.LeftOut, .. InertCalls.Find(tree, calls, pickleName)],
         };

@@ -36,6 +36,9 @@ internal sealed class TorchModule
     /// <summary>What <c>state_dict()</c> goes through: parameters, buffers that are to be saved, then the modules within.</summary>
     public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> StateDict { get; }
 
+    /// <summary>Names of the buffers that <c>state_dict()</c> goes through.</summary>
+    public IEnumerable<string> Buffers => Present(_buffers).Select(static buffer => PickleKey.Text(buffer.Key)).Where(name => !_transient.Contains(name));
+
     /// <summary>The modules within.</summary>
     public IEnumerable<TreeChild> Modules => Present(_modules).Select(Child);
 
