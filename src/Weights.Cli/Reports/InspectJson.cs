@@ -88,6 +88,10 @@ internal static class InspectJson
         {
             WriteCard(card, writer);
         }
+        else
+        {
+            writer.WriteNull("model");
+        }
         writer.WritePropertyName("metadata");
         checkpoint.Metadata.WriteTo(writer);
         Json.Objects(writer, "aliases", checkpoint.Aliases, (line, alias) =>
