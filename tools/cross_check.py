@@ -19,7 +19,7 @@ import torch
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
 sys.path[:0] = [str(FIXTURES / "safetensors"), str(FIXTURES / "pytorch")]
 from contents import KNOWN, contents, split_aliases  # noqa: E402
-from listing import DTYPES, children, identity, tensor_bytes, tensors_in  # noqa: E402
+from listing import DTYPES, as_tensor, children, identity, tensor_bytes, tensors_in  # noqa: E402
 
 SEED = int(os.environ.get("WEIGHTS_SEED", "1"))
 RANDOM_CHECKPOINTS = 40
@@ -45,12 +45,13 @@ def row(name, tensor):
     return name, DTYPES[tensor.dtype], list(tensor.shape), hashlib.sha256(tensor_bytes(tensor)).hexdigest()
 
 
-def name_of(path):
-    return ".".join(path) if path else "tensor"
+def named(value):
+    """(name, tensor), in order; a tensor that is the whole file is called "tensor"."""
+    return [(".".join(path), tensor) for path, tensor in tensors_in(value, () if as_tensor(value) is None else ("tensor",))]
 
 
 def rows_of(value):
-    return [row(name_of(path), tensor) for path, tensor in tensors_in(value)]
+    return [row(name, tensor) for name, tensor in named(value)]
 
 
 def rows_listed(path):
@@ -163,7 +164,7 @@ def same(expected, actual, ordered=True):
 
 def check_sharing(value, aliases):
     """Names that are one tensor in the source still share their storage."""
-    tensors = {name_of(path): tensor for path, tensor in tensors_in(value)}
+    tensors = dict(named(value))
     for name, of in aliases.items():
         if identity(tensors[name]) != identity(tensors[of]):
             raise Failure(f"{name!r} and {of!r} no longer share storage")
@@ -205,7 +206,7 @@ def fixtures():
         if path.name.endswith(".index.json"):
             continue  # no listing
         rows, listing = rows_listed(path)
-        options = ("--root", listing["root"]) if listing["root"] else ()
+        options = (*(("--root", listing["root"]) if listing["root"] else ()), *(("--dequantize",) if listing.get("dequantize") else ()))
         source = path.with_suffix("")  # NAME.json, or NAME.ROOT.json
         while not source.exists():
             source = source.with_suffix("")

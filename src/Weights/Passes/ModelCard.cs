@@ -9,6 +9,9 @@ public sealed record ModelCard
     // Where the weights' own description is, the averaged ones first.
     private static readonly string[] s_models = ["ema", "model"];
 
+    // Attributes of a module that the card has.
+    private static readonly string[] s_attributes = ["$class", "task", "names", "stride", "yaml", "yaml_file"];
+
     private static readonly string[] s_arguments = ["train_args", "opt", "hyper_parameters", "args"];
 
     // What the class of a network says about what it does, where nothing else does.
@@ -82,7 +85,9 @@ public sealed record ModelCard
             Version = Text(metadata["version"]),
             Epoch = (metadata["epoch"] as MetadataValue.Integer)?.Value,
             Fitness = Numbers(metadata["best_fitness"]) is [var fitness] ? fitness : Number((metadata["train_metrics"] as MetadataValue.Map)?["fitness"]),
-            Sources = new HashSet<string>([modelKey ?? "", argumentsKey ?? "", "date", "version", "epoch", "best_fitness"], StringComparer.Ordinal),
+            Sources = new HashSet<string>(
+                [modelKey ?? "", argumentsKey ?? "", "date", "version", "epoch", "best_fitness", .. ReferenceEquals(model, metadata) ? s_attributes : []],
+                StringComparer.Ordinal),
         };
     }
 
