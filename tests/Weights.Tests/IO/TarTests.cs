@@ -103,7 +103,7 @@ public class TarTests
     }
 
     [Theory]
-    [InlineData("99 path=x\n")]
+    [InlineData("999 path=x\n")]
     [InlineData("x path=x\n")]
     [InlineData("3 \n")]
     [InlineData("8 path?\n")]
