@@ -11,7 +11,7 @@ namespace Weights.Formats.PyTorch;
 internal static class TorchReader
 {
     /// <summary>Whether the file is one that torch saved, in any of its layouts.</summary>
-    public static bool Sniff(Input input) => TorchZip.Sniff(input) || LegacyFile.Sniff(input.Head);
+    public static bool Sniff(Input input) => TorchZip.Sniff(input) || LegacyFile.Sniff(input.Head) || TarFile.Sniff(input);
 
     /// <summary>Reads one file.</summary>
     public static Checkpoint Read(Input input, ReadOptions options)
@@ -20,6 +20,11 @@ internal static class TorchReader
         {
             LegacyFile legacy = LegacyFile.Open(input);
             return Read(input, options, legacy, legacy.Value, legacy.Calls, "the value's pickle", $"legacy, {Counted(legacy.Count)}");
+        }
+        if (TarFile.Sniff(input))
+        {
+            TarFile tar = TarFile.Open(input);
+            return Read(input, options, tar, tar.Value, tar.Calls, "the tar archive's pickles", $"tar, {Counted(tar.Count)}");
         }
         if (!TorchZip.Sniff(input))
         {

@@ -51,7 +51,7 @@ internal sealed class TorchRecipes(StorageSource storages)
         return instance.Resolved = node switch
         {
             PickleCall call when NameOf(call.Callable) is { } name && s_byName.TryGetValue(name, out TorchRecipe? recipe) => recipe(this, call, depth + 1) ?? node,
-            PicklePersistentId id => TensorRecipes.PersistentId(this, id),
+            PicklePersistentId id => Storages.Resolve(id) ?? TensorRecipes.PersistentId(this, id),
             _ => node,
         };
     }
@@ -61,6 +61,7 @@ internal sealed class TorchRecipes(StorageSource storages)
     {
         PickleGlobal { IsComputed: false } global => global.FullName,
         PicklePersistentId { Id: PickleTuple { Items: [PickleText tag, PickleGlobal global, ..] } } when tag.Is("module") => global.FullName,
+        PicklePersistentId { Id: PickleTuple { Items: [PickleGlobal global, ..] } } => global.FullName, // In tar archives.
         _ => null,
     };
 
