@@ -17,7 +17,7 @@ internal sealed class TorchRecipes(StorageSource storages)
 
     private static readonly FrozenDictionary<string, TorchRecipe> s_byName = new[]
     {
-        TensorRecipes.All, NumpyRecipes.All, ContainerRecipes.All,
+        TensorRecipes.All, NumpyRecipes.All, ContainerRecipes.All, ScriptRecipes.All,
     }.SelectMany(static recipes => recipes).ToFrozenDictionary(static recipe => recipe.Key, static recipe => recipe.Value, StringComparer.Ordinal);
 
     /// <summary>Names that are more than a name.</summary>

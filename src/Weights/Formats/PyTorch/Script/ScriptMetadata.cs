@@ -1,0 +1,72 @@
+using Weights.Formats.PyTorch.Roots;
+using Weights.Formats.PyTorch.Tree;
+using Weights.Pickle;
+
+namespace Weights.Formats.PyTorch.Script;
+
+/// <summary>
+/// What a module of TorchScript says beside its state dict: its plain attributes, nested as its modules are, and under
+/// <see cref="ArchiveKey"/> what its archive says.
+/// </summary>
+internal sealed class ScriptMetadata(PickleTree tree, ScriptArchive script)
+{
+    /// <summary>The entry for what is the archive's and no attribute of a module.</summary>
+    public const string ArchiveKey = "torchscript";
+
+    // Modules are walked once for each name; the largest models have some ten thousand.
+    private const int MaxModules = 1 << 18;
+
+    private readonly PlainValues _values = new(tree);
+    private readonly List<LeftOut> _leftOut = [];
+    private readonly List<PickleNode> _around = [];
+    private int _modules;
+
+    /// <summary>Tensors that are plain attributes, and what metadata cannot hold.</summary>
+    public IReadOnlyList<LeftOut> LeftOut => _leftOut;
+
+    /// <summary>Reads.</summary>
+    public MetadataValue.Map Read(PickleNode root)
+    {
+        IReadOnlyList<KeyValuePair<string, MetadataValue>> archive = script.Describe(_leftOut);
+        return new MetadataValue.Map([.. Attributes(root, ""), .. archive.Count == 0 ? [] : (KeyValuePair<string, MetadataValue>[])[new(ArchiveKey, new MetadataValue.Map(archive))]]);
+    }
+
+    private List<KeyValuePair<string, MetadataValue>> Attributes(PickleNode node, string path)
+    {
+        List<KeyValuePair<string, MetadataValue>> entries = [];
+        if (++_modules > MaxModules || _around.Count >= MetadataValue.MaxDepth || _around.Contains(node) || !tree.TryModule(node, out TorchModule? module))
+        {
+            return entries;
+        }
+        _around.Add(node);
+        foreach (TreeChild attribute in module.Others)
+        {
+            string attributePath = path + attribute.Key;
+            if (tree.HoldsTensors(attribute.Node))
+            {
+                _leftOut.Add(new LeftOut(attributePath, $"{Counted(attribute.Node)}: an attribute of a module and no part of its state dict; --root {attributePath} reads {(attribute.Node is TorchTensor ? "it" : "them")}"));
+            }
+            else if (!attribute.Key.StartsWith('_') && _values.Convert(attribute.Node, attributePath) is { } value)
+            {
+                entries.Add(new(attribute.Key, value));
+            }
+            _leftOut.AddRange(_values.TakeLeftOut());
+        }
+        foreach (TreeChild child in module.Modules)
+        {
+            if (Attributes(child.Node, $"{path}{child.Key}.") is { Count: > 0 } inner)
+            {
+                entries.Add(new(child.Key, new MetadataValue.Map(inner)));
+            }
+        }
+        _around.RemoveAt(_around.Count - 1);
+        return entries;
+    }
+
+    private string Counted(PickleNode node) => (node, tree.Count(node)) switch
+    {
+        (TorchTensor tensor, _) => $"a tensor of {tensor.View?.Bytes ?? 0:N0} bytes",
+        (_, { } count) => $"{count.Count:N0} tensor{(count.Count == 1 ? "" : "s")} of {count.Bytes:N0} bytes",
+        _ => "tensors",
+    };
+}
