@@ -20,12 +20,12 @@ internal static class TorchReader
         if (LegacyFile.Sniff(input.Head))
         {
             LegacyFile legacy = LegacyFile.Open(input);
-            return Read(input, options, legacy, legacy.Value, legacy.Calls, "the value's pickle", $"legacy, {Counted(legacy.Count)}");
+            return Read(input, options, legacy, legacy.Value, legacy.Calls, "the value's pickle", $"legacy, {Counted(legacy.Count)}", legacy.LeftOut);
         }
         if (TarFile.Sniff(input))
         {
             TarFile tar = TarFile.Open(input);
-            return Read(input, options, tar, tar.Value, tar.Calls, "the tar archive's pickles", $"tar, {Counted(tar.Count)}");
+            return Read(input, options, tar, tar.Value, tar.Calls, "the tar archive's pickles", $"tar, {Counted(tar.Count)}", []);
         }
         if (IsFlatBuffer(input.Head))
         {
@@ -41,7 +41,8 @@ internal static class TorchReader
         ScriptArchive? script = archive.IsScript ? ScriptArchive.Open(archive, value) : null;
         StorageSource storages = archive.Storages("data");
         string kind = script is null ? "zip" : "TorchScript";
-        return Read(input, options, storages, value, machine.Calls, archive.PickleName, $"{kind}, {archive.ByteOrder}, {Counted(storages.Count)}", script);
+        int count = storages.Count + (script is null ? 0 : archive.Storages("constants").Count);
+        return Read(input, options, storages, value, machine.Calls, archive.PickleName, $"{kind}, {archive.ByteOrder}, {Counted(count)}", [], script);
     }
 
     // A FlatBuffer's identifier follows the place of its root.
@@ -49,7 +50,7 @@ internal static class TorchReader
 
     private static string Counted(int storages) => storages == 1 ? "1 storage" : $"{storages} storages";
 
-    private static Checkpoint Read(Input input, ReadOptions options, StorageSource storages, PickleNode value, IReadOnlyList<PickleCall> calls, string pickleName, string variant, ScriptArchive? script = null)
+    private static Checkpoint Read(Input input, ReadOptions options, StorageSource storages, PickleNode value, IReadOnlyList<PickleCall> calls, string pickleName, string variant, IReadOnlyList<LeftOut> rest, ScriptArchive? script = null)
     {
         PickleTree tree = new(new TorchRecipes(storages), script);
         PickleNode root = tree.Resolve(value);
@@ -77,7 +78,7 @@ internal static class TorchReader
         {
             Metadata = values,
             Aliases = TorchAliases.Find(collector.Tensors),
-            LeftOut = [.. collector.LeftOut, .. leftOut, .. InertCalls.Find(tree, calls, pickleName)],
+            LeftOut = [.. collector.LeftOut, .. leftOut, .. InertCalls.Find(tree, calls, pickleName), .. rest],
         };
     }
 }
