@@ -62,7 +62,7 @@ internal static class TorchReader
         TensorCollector collector = new(tree, choice);
         collector.Run();
         MetadataReader metadata = new(tree, choice);
-        MetadataValue.Map values = metadata.Read(root);
+        MetadataValue.Map values = script is not null && !tree.HoldsTensors(root) ? MetadataValue.Map.Empty : metadata.Read(root);
         IReadOnlyList<LeftOut> leftOut = metadata.LeftOut;
         if (script is not null)
         {
