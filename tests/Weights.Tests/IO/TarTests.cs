@@ -116,6 +116,17 @@ public class TarTests
     }
 
     [Fact]
+    public void A_file_with_holes_is_refused_by_name()
+    {
+        byte[] archive = Archive(TarEntryFormat.Pax, (s_long, "text"));
+        archive.AsSpan(512, 512).Clear();
+        Encoding.ASCII.GetBytes("22 GNU.sparse.major=1\n", archive.AsSpan(512));
+        WeightFileException error = Assert.Throws<WeightFileException>(() => TarDirectory.Read(new MemoryBytes(archive)));
+        Assert.Equal(Fault.Unsupported, error.Fault);
+        Assert.Contains("sparse", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Neither_zeros_nor_text_begin_an_archive()
     {
         Assert.False(TarDirectory.Begins(new byte[1024]));

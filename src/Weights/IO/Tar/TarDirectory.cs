@@ -19,6 +19,9 @@ public sealed class TarDirectory
     // Headers have half a kilobyte, so an archive of a gigabyte could have two million; those of weights have dozens.
     private const int MostHeaders = 1 << 20;
 
+    // One for all of GNU's keys of files with holes.
+    private const string SparseKey = "GNU.sparse";
+
     private readonly ByteSource _file;
     private readonly OrderedDictionary<string, TarEntry> _byName = new(StringComparer.Ordinal);
     private readonly byte[] _block = new byte[BlockBytes];
@@ -124,7 +127,7 @@ public sealed class TarDirectory
     private void Add(long at, long data, long size, char type)
     {
         string name = Plain(Said("path") ?? NameOf(_block));
-        if (type == 'S' || _next.Keys.Concat(_everywhere.Keys).Any(static key => key.StartsWith("GNU.sparse.", StringComparison.Ordinal)))
+        if (type == 'S' || Said(SparseKey) is not null)
         {
             throw new WeightFileException(Fault.Unsupported, $"the tar archive's member {WeightFileException.Quote(name)} is stored as a sparse file; unpack it and pack it again without --sparse", offset: at);
         }
@@ -166,7 +169,12 @@ public sealed class TarDirectory
                 throw new WeightFileException(Fault.Corrupt, "the tar archive has a pax header that is no list of keys and values; it is damaged", offset: at);
             }
             ReadOnlySpan<byte> record = contents[(space + 1)..length].TrimEnd((byte)'\n');
-            records[Encoding.UTF8.GetString(record[..equals])] = Encoding.UTF8.GetString(record[(equals + 1)..]);
+            // Nothing else is kept: an archive may say as much as it likes again and again.
+            ReadOnlySpan<byte> key = record[..equals];
+            if (key.SequenceEqual("path"u8) || key.SequenceEqual("size"u8) || key.StartsWith("GNU.sparse."u8))
+            {
+                records[key.StartsWith("G"u8) ? SparseKey : Encoding.UTF8.GetString(key)] = Encoding.UTF8.GetString(record[(equals + 1)..]);
+            }
             contents = contents[length..];
         }
         return records;
