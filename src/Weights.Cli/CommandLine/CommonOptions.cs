@@ -28,6 +28,12 @@ internal static class CommonOptions
         Description = "the part of a nested file to take, such as 'ema' or 'model.encoder'; '.' for everything in it",
     };
 
+    /// <summary>Quantised tensors as numbers.</summary>
+    public static Option<bool> Dequantize() => new("--dequantize")
+    {
+        Description = "take quantised tensors (qint8 and the like) as the floats that they stand for, not as integers, scale and zero point",
+    };
+
     /// <summary>An option that may be given several times.</summary>
     public static Option<IReadOnlyList<T>> Repeatable<T>(string name, string helpName, string description, Func<string, T> parse) => new(name)
     {

@@ -58,6 +58,18 @@ internal static class Parsing
         return values;
     };
 
+    /// <summary>A number of levels, from 0 up.</summary>
+    public static int? Levels(ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value;
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int levels))
+        {
+            return levels;
+        }
+        result.AddError($"'{text}' is no number of levels; those are 0, 1, 2 …");
+        return null;
+    }
+
     /// <summary>A number of bytes as the Hub's libraries write it: 5GB is 5·10⁹, 2GiB is 2·2³⁰, a bare number is bytes.</summary>
     public static long? Size(ArgumentResult result)
     {

@@ -44,7 +44,7 @@ internal static class Convert
     private static int Run(Session session, ConvertRequest request)
     {
         Stopwatch time = Stopwatch.StartNew();
-        using Checkpoint source = Source.Open(request.Input, request.Root, session);
+        using Checkpoint source = Source.Open(request.Input, request.Reading, session);
         Ledger ledger = [];
         foreach (LeftOut part in source.LeftOut)
         {

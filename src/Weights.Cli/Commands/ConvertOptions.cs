@@ -37,6 +37,7 @@ internal sealed class ConvertOptions
         CastRule.Parse);
 
     private readonly Option<string?> _root = CommonOptions.Root();
+    private readonly Option<bool> _dequantize = CommonOptions.Dequantize();
 
     private readonly Option<AliasMode> _aliases = Parsing.ChoiceOption(
         "--aliases",
@@ -63,7 +64,7 @@ internal sealed class ConvertOptions
     {
         verb.Arguments.Add(_input);
         verb.Arguments.Add(_output);
-        Option[] options = [_to, _filter, _exclude, _rename, _cast, _root, _aliases, _shard, _strict, _force, _dryRun, _json, _quiet];
+        Option[] options = [_to, _filter, _exclude, _rename, _cast, _root, _dequantize, _aliases, _shard, _strict, _force, _dryRun, _json, _quiet];
         foreach (Option option in options)
         {
             verb.Options.Add(option);
@@ -83,7 +84,7 @@ internal sealed class ConvertOptions
             Exclude = result.GetRequiredValue(_exclude),
             Renames = result.GetRequiredValue(_rename),
             Casts = result.GetRequiredValue(_cast),
-            Root = result.GetValue(_root),
+            Reading = new ReadOptions { Root = result.GetValue(_root), Dequantize = result.GetValue(_dequantize) },
             Options = new WriteOptions { Aliases = result.GetValue(_aliases), MaxShardBytes = result.GetValue(_shard) },
             IsStrict = result.GetValue(_strict),
             MayReplace = result.GetValue(_force),
@@ -159,8 +160,8 @@ internal sealed record ConvertRequest
     /// <summary>Changes of element types.</summary>
     public required IReadOnlyList<CastRule> Casts { get; init; }
 
-    /// <summary>Part of a nested file, if not the usual one.</summary>
-    public required string? Root { get; init; }
+    /// <summary>Which part of a nested file, and in which form.</summary>
+    public required ReadOptions Reading { get; init; }
 
     /// <summary>How to write.</summary>
     public required WriteOptions Options { get; init; }

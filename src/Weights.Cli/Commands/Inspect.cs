@@ -4,6 +4,7 @@ using System.Runtime.ExceptionServices;
 using Weights.Cli.CommandLine;
 using Weights.Cli.Reports;
 using Weights.Cli.Terminal;
+using Weights.Formats;
 using Weights.Passes;
 
 namespace Weights.Cli.Commands;
@@ -26,6 +27,9 @@ internal static class Inspect
         Option<IReadOnlyList<Glob>> exclude = CommonOptions.Exclude();
         Option<bool> statistics = new("--stats") { Description = "read every tensor: min, max, mean, standard deviation, zeros, NaN and infinities" };
         Option<string?> root = CommonOptions.Root();
+        Option<bool> dequantize = CommonOptions.Dequantize();
+        Option<bool> tree = new("--tree") { Description = "the modules instead of the tensors: their classes, where the file names them, and how many parameters each has" };
+        Option<int?> depth = new("--depth") { HelpName = "LEVELS", Description = "with --tree, only modules down to so many levels", CustomParser = Parsing.Levels };
         Option<bool> json = CommonOptions.Json();
         Option<Order?> sort = Parsing.ChoiceOption<Order?>(
             "--sort",
@@ -41,17 +45,22 @@ internal static class Inspect
                 ("weights inspect model.pt", "tensors, totals and metadata"),
                 ("weights inspect checkpoints/step-1000 --filter 'layers.0.*'", "one layer of a sharded model, by its folder"),
                 ("weights inspect model.pt --stats --sort size", "ranges, zeros and NaN of each tensor, the largest first"),
+                ("weights inspect yolo11n.pt --tree --depth 2", "the layers of a network, with their classes and parameters"),
                 ("weights inspect model.pt --json | jq -r '.tensors[].name'", "names for a script, in the file's order"),
             ],
         };
         verb.Arguments.Add(input);
-        foreach (Option option in (ReadOnlySpan<Option>)[filter, exclude, statistics, sort, root, json])
+        foreach (Option option in (ReadOnlySpan<Option>)[filter, exclude, statistics, tree, depth, sort, root, dequantize, json])
         {
             verb.Options.Add(option);
         }
         verb.SetAction(result =>
         {
-            using Checkpoint checkpoint = Source.Open(result.GetRequiredValue(input), result.GetValue(root), session);
+            if (result.GetValue(depth) is not null && !result.GetValue(tree))
+            {
+                throw new UsageException("--depth is for --tree; give both");
+            }
+            using Checkpoint checkpoint = Source.Open(result.GetRequiredValue(input), new ReadOptions { Root = result.GetValue(root), Dequantize = result.GetValue(dequantize) }, session);
             Checkpoint selected = Source.Select(checkpoint, result.GetRequiredValue(filter), result.GetRequiredValue(exclude), [], session);
             bool isJson = result.GetValue(json);
             IReadOnlyList<Tensor> rows = Sorted(selected.Tensors, result.GetValue(sort) ?? (isJson ? Order.File : Order.Name));
@@ -60,6 +69,8 @@ internal static class Inspect
                 FileTensors = checkpoint.Tensors.Count,
                 FileTensorBytes = checkpoint.TensorBytes,
                 Statistics = result.GetValue(statistics) ? Measure(selected, session) : null,
+                Modules = result.GetValue(tree) ? selected.Modules() : null,
+                Depth = result.GetValue(depth),
             };
             if (isJson)
             {

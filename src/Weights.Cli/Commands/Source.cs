@@ -9,9 +9,9 @@ namespace Weights.Cli.Commands;
 internal static class Source
 {
     /// <summary>Opens a weight file; says so where its extension promises another format.</summary>
-    public static Checkpoint Open(string path, string? root, Session session)
+    public static Checkpoint Open(string path, ReadOptions options, Session session)
     {
-        Checkpoint checkpoint = Format.Open(path, new ReadOptions { Root = root });
+        Checkpoint checkpoint = Format.Open(path, options);
         string name = checkpoint.Origin.Format;
         if (File.Exists(path) && Format.ByExtension(path) is { } expected && expected.Name != name)
         {

@@ -11,6 +11,10 @@ internal static class InspectJson
     public static void Write(Inspection inspection, Channel channel) => Json.Write(channel, "weights/inspect/1", writer =>
     {
         WriteSummary(inspection, writer);
+        if (inspection.Modules is { } modules)
+        {
+            Json.Objects(writer, "modules", modules.Flatten().Where(module => !(module.Depth > inspection.Depth)), WriteModule);
+        }
         Json.Objects(writer, "tensors", inspection.Rows, (line, tensor) =>
         {
             line.WriteString("name", tensor.Name);
@@ -29,6 +33,16 @@ internal static class InspectJson
             }
         });
     });
+
+    private static void WriteModule(Utf8JsonWriter line, ModuleNode module)
+    {
+        line.WriteString("path", module.Path);
+        line.WriteString("class", module.ClassName);
+        line.WriteNumber("tensors", module.Tensors);
+        line.WriteNumber("parameters", module.Parameters);
+        line.WriteNumber("buffers", module.Buffers);
+        line.WriteNumber("bytes", module.Bytes);
+    }
 
     private static void WriteSummary(Inspection inspection, Utf8JsonWriter writer)
     {

@@ -14,7 +14,12 @@ internal static class InspectText
     public static void Write(Inspection inspection, Channel channel)
     {
         WriteSummary(inspection, channel);
-        if (inspection.Rows.Count > 0)
+        if (inspection.Modules is { } modules)
+        {
+            channel.Writer.WriteLine();
+            TreeText.Write(modules, inspection.Depth, channel);
+        }
+        else if (inspection.Rows.Count > 0)
         {
             channel.Writer.WriteLine();
             Table(inspection).Write(inspection.Rows, channel);

@@ -16,6 +16,12 @@ internal sealed record Inspection(Checkpoint Checkpoint, IReadOnlyList<Tensor> R
     /// <summary>Statistics of each tensor, if they were asked for.</summary>
     public IReadOnlyDictionary<Tensor, TensorStatistics>? Statistics { get; init; }
 
+    /// <summary>The modules, if they were asked for instead of the tensors.</summary>
+    public ModuleNode? Modules { get; init; }
+
+    /// <summary>How many levels of them to show; null for all.</summary>
+    public int? Depth { get; init; }
+
     /// <summary>Totals of each element type, the one with most bytes first.</summary>
     public IReadOnlyList<DTypeTotal> DTypes { get; } =
     [

@@ -10,6 +10,9 @@ public sealed record ReadOptions
     /// names; null for the format's own choice of what the weights are.
     /// </summary>
     public string? Root { get; init; }
+
+    /// <summary>Whether quantised tensors are read as the floats that their integers stand for, instead of as integers, scales and zero points.</summary>
+    public bool Dequantize { get; init; }
 }
 
 /// <summary>What a writer does with names that are one tensor.</summary>

@@ -21,6 +21,12 @@ public sealed record Alias(string Name, string Of, AliasKind Kind);
 /// <param name="Reason">Why, and how to get it if one can.</param>
 public sealed record LeftOut(string Path, string Reason);
 
+/// <summary>A module (layer, block or whole network) whose class the file names.</summary>
+/// <param name="Path">Where it is: its tensors' names begin with this and a dot. Empty for the network itself.</param>
+/// <param name="ClassName">Its class, with the Python module that it is in: <c>torch.nn.modules.conv.Conv2d</c>.</param>
+/// <param name="Buffers">Names of those of its own tensors that are no parameters, such as the statistics of a normalisation.</param>
+public sealed record Module(string Path, string ClassName, IReadOnlyList<string> Buffers);
+
 /// <summary>What a checkpoint was read from.</summary>
 /// <param name="Path">As the user named it.</param>
 /// <param name="Format">Name of the format.</param>
@@ -79,6 +85,9 @@ public sealed class Checkpoint : IDisposable
         }
     } = [];
 
+    /// <summary>The modules of the network, each before those within it; none where the file holds tensors alone.</summary>
+    public IReadOnlyList<Module> Modules { get; init; } = [];
+
     /// <summary>What the reader left out.</summary>
     public IReadOnlyList<LeftOut> LeftOut { get; init; } = [];
 
@@ -125,6 +134,7 @@ public sealed class Checkpoint : IDisposable
         return new Checkpoint(list, Origin, _files)
         {
             Metadata = Metadata,
+            Modules = Modules,
             LeftOut = LeftOut,
             Aliases = SurvivingAliases(name => newName is null ? names.Contains(name) ? name : null : newName(name)),
         };
@@ -132,7 +142,7 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>The same tensors with other metadata.</summary>
     public Checkpoint With(MetadataValue.Map metadata) =>
-        new(Tensors, Origin, _files) { Metadata = metadata, LeftOut = LeftOut, Aliases = Aliases };
+        new(Tensors, Origin, _files) { Metadata = metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases };
 
     /// <inheritdoc/>
     public void Dispose() => _files?.Dispose();

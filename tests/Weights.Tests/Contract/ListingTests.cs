@@ -29,7 +29,11 @@ public class ListingTests
         string path = Fixtures.Path(name);
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Path.GetDirectoryName(path)!, listing)));
         JsonElement expected = document.RootElement;
-        using Checkpoint checkpoint = Format.Open(path, new ReadOptions { Root = expected.GetProperty("root").GetString() });
+        using Checkpoint checkpoint = Format.Open(path, new ReadOptions
+        {
+            Root = expected.GetProperty("root").GetString(),
+            Dequantize = expected.TryGetProperty("dequantize", out JsonElement dequantize) && dequantize.GetBoolean(),
+        });
         Assert.Equal(expected.GetProperty("tensors").EnumerateArray().Select(Line), checkpoint.Tensors.Select(Line));
         Assert.Equal(
             expected.GetProperty("aliases").EnumerateObject().Select(static alias => $"{alias.Name} = {alias.Value}").Order(StringComparer.Ordinal),

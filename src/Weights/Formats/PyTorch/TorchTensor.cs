@@ -33,18 +33,47 @@ internal sealed record TorchView(
     }
 }
 
-/// <summary>A tensor of a pickle: a view, or why there is none.</summary>
+/// <summary>One of the tensors that a tensor of another layout is kept as.</summary>
+/// <param name="Name">Added to the tensor's name, after a dot.</param>
+/// <param name="Tensor">The tensor.</param>
+internal readonly record struct TorchPart(string Name, TorchTensor Tensor);
+
+/// <summary>
+/// A tensor of a pickle: a view, the tensors that it is made of where it is sparse, nested or quantised, or why there is none.
+/// </summary>
 internal sealed class TorchTensor : PickleNode
 {
     // A million gigabytes of float32: no disk holds it, so the view was made to fill one.
     private const long MaxElements = 1L << 48;
 
+    private TorchQuantizer? _dequantizer;
+
     private TorchTensor()
     {
     }
 
-    /// <summary>What it shows; null when there is a problem.</summary>
+    /// <summary>What it shows; null when there is a problem, or when it is nothing but its parts.</summary>
     public TorchView? View { get; private init; }
+
+    /// <summary>The tensors that it is made of besides what it shows itself.</summary>
+    public IReadOnlyList<TorchPart> Parts { get; private init; } = [];
+
+    /// <summary>What must be known of it to put its parts together, for the metadata.</summary>
+    public MetadataValue.Map? Facts { get; private init; }
+
+    /// <summary>Bytes of what it shows and of its parts.</summary>
+    public Int128 Bytes
+    {
+        get
+        {
+            Int128 bytes = View?.Bytes ?? 0;
+            foreach (TorchPart part in Parts)
+            {
+                bytes += part.Tensor.View?.Bytes ?? 0;
+            }
+            return bytes;
+        }
+    }
 
     /// <summary>Why it cannot be read: it fails the file only if the tensor is wanted.</summary>
     public (Fault Fault, string Reason)? Problem { get; private init; }
@@ -55,6 +84,21 @@ internal sealed class TorchTensor : PickleNode
     public override string Kind => "a tensor";
 
     public static TorchTensor Of(TorchView view) => new() { View = view };
+
+    /// <summary>A tensor that is nothing but its parts.</summary>
+    public static TorchTensor Of(IReadOnlyList<TorchPart> parts, MetadataValue.Map facts) => new() { Parts = parts, Facts = facts };
+
+    /// <summary>Integers and what they mean; or the numbers that they stand for.</summary>
+    public static TorchTensor Of(TorchView view, TorchQuantizer quantizer, bool isDequantized) =>
+        isDequantized ? new() { View = view, _dequantizer = quantizer } : new() { View = view, Parts = quantizer.Parts, Facts = quantizer.Facts };
+
+    /// <summary>Numbers that the pickle itself states.</summary>
+    public static TorchTensor Of(TorchElement element, byte[] littleEndian, params long[] shape)
+    {
+        MemoryBytes bytes = new(littleEndian);
+        TorchStorage storage = new(bytes, element, littleEndian.Length / element.Bytes, IsBigEndian: false, () => bytes);
+        return Of(new TorchView(storage, element, 0, shape, [.. shape.Select(static _ => 1L)]));
+    }
 
     public static TorchTensor Corrupt(string reason) => new() { Problem = (Fault.Corrupt, reason) };
 
@@ -72,7 +116,8 @@ internal sealed class TorchTensor : PickleNode
         }
         try
         {
-            return ToTensor(name, view);
+            Tensor tensor = ToTensor(name, view);
+            return _dequantizer?.Dequantize(tensor) ?? tensor;
         }
         catch (WeightFileException error) when (error.Tensor is null)
         {

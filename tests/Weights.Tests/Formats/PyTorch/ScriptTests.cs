@@ -30,11 +30,12 @@ public class ScriptTests
     [Fact]
     public void Tensors_that_are_neither_are_left_out_and_can_be_had()
     {
-        Action<PickleBuilder> module = Module("Model", Tensor("weight", "0"), Tensor("table", "1"), Entry("data", Module("Data", Tensor("table", "2"))), Entry("inner", Module("Model", Tensor("other", "3"))));
+        Action<PickleBuilder> module = Module("Model", Tensor("weight", "0"), Large("table", "1"), Entry("data", Module("Data", Large("table", "2"))), Entry("inner", Module("Model", Large("other", "3"), Tensor("size", "0"))));
         using Checkpoint checkpoint = Open(Source, module);
         Assert.Equal("weight", checkpoint.Names());
         Assert.Equal("code table data inner.other", checkpoint.LeftOutPaths());
         Assert.Contains("--root inner.other reads it", checkpoint.LeftOut[^1].Reason, StringComparison.Ordinal);
+        Assert.Equal(2, Assert.IsType<MetadataValue.List>(Assert.IsType<MetadataValue.Map>(checkpoint.Metadata["inner"])["size"]).Items.Count); // Small ones are numbers.
         foreach ((string root, string names) in (IEnumerable<(string, string)>)[("table", "table"), ("data", "table"), ("inner.other", "other")])
         {
             using Checkpoint part = Open(Source, module, root: root);
@@ -166,6 +167,9 @@ public class ScriptTests
 
     private static Action<PickleBuilder> Tensor(string name, string key) => Entry(name, pickle => pickle.Floats(key, 2));
 
+    // More than a few numbers about the model.
+    private static Action<PickleBuilder> Large(string name, string key) => Entry(name, pickle => pickle.Floats(key, 65));
+
     private static Action<PickleBuilder> Dict(params Action<PickleBuilder>[] attributes) => pickle => pickle.Dict(attributes);
 
     private static Action<PickleBuilder> Module(string type, params Action<PickleBuilder>[] attributes) =>
@@ -191,7 +195,7 @@ public class ScriptTests
     {
         PickleBuilder pickle = new();
         module(pickle);
-        return TorchFiles.Zip(pickle.Stop(), [.. Enumerable.Range(0, 4).Select(static key => TorchFiles.Storage($"{key}", 8)), .. entries]);
+        return TorchFiles.Zip(pickle.Stop(), [.. Enumerable.Range(0, 4).Select(static key => TorchFiles.Storage($"{key}", 260)), .. entries]);
     }
 
     private static Checkpoint Open(string? source, Action<PickleBuilder> module, params (string Name, byte[] Contents)[] entries) => Open(source, module, entries, root: null);

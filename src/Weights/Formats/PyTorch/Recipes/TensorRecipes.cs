@@ -26,14 +26,6 @@ internal static class TensorRecipes
         new("torch.tensor._rebuild_from_type", RebuildFromType),
         new("torch._utils._rebuild_meta_tensor_no_storage", static (_, _, _) =>
             TorchTensor.WithoutValues("is on the meta device: the file holds its shape, but no values")),
-        new("torch._utils._rebuild_qtensor", static (_, _, _) =>
-            TorchTensor.Unsupported("is quantised by torch (qint8 and the like), which is not read; call dequantize() before saving, or leave it out with --exclude")),
-        new("torch._utils._rebuild_sparse_tensor", Sparse),
-        new("torch._utils._rebuild_sparse_csr_tensor", Sparse),
-        new("torch._utils._rebuild_nested_tensor", static (_, _, _) =>
-            TorchTensor.Unsupported("is a nested (ragged) tensor, which is not read; call unbind() before saving, or leave it out with --exclude")),
-        new("torch._utils._rebuild_wrapper_subclass", static (_, _, _) =>
-            TorchTensor.Unsupported("is a tensor subclass that wraps others, which is not read; leave it out with --exclude")),
     ];
 
     /// <summary>A storage by itself, as a tensor of one dimension; a class that an old file keeps with its source, as its name.</summary>
@@ -46,11 +38,8 @@ internal static class TensorRecipes
         return Storage(recipes, id, out TorchTensor? problem) is { } storage ? TorchTensor.Of(TorchView.Of(storage)) : problem!;
     }
 
-    private static TorchTensor Sparse(TorchRecipes recipes, PickleCall call, int depth) =>
-        TorchTensor.Unsupported("is sparse, which is not read; call to_dense() before saving, or leave it out with --exclude");
-
-    // (storage, offset, size, stride[, requires_grad, hooks[, dtype][, metadata]])
-    private static TorchTensor Rebuild(TorchRecipes recipes, PickleCall call, int depth, int? typed, int? metadata = null)
+    /// <summary>A view of a storage, from <c>(storage, offset, size, stride[, requires_grad, hooks[, dtype][, metadata]])</c>.</summary>
+    public static TorchTensor Rebuild(TorchRecipes recipes, PickleCall call, int depth, int? typed, int? metadata = null)
     {
         if (recipes.Sequence(call.Arguments, depth) is not { Count: >= 4 } arguments)
         {
@@ -124,11 +113,16 @@ internal static class TensorRecipes
     }
 
     // (function, type, arguments, state): a subclass or attributes put onto what the function makes.
-    private static TorchTensor? RebuildFromType(TorchRecipes recipes, PickleCall call, int depth) =>
-        recipes.Sequence(call.Arguments, depth) is [var function, _, var arguments, ..]
-        && recipes.Resolve(new PickleCall(PickleCallKind.Reduce, function, arguments, call.Offset), depth) is TorchTensor tensor
-            ? tensor
-            : null;
+    private static TorchTensor? RebuildFromType(TorchRecipes recipes, PickleCall call, int depth)
+    {
+        if (recipes.Sequence(call.Arguments, depth) is not [var function, var type, var arguments, ..] all)
+        {
+            return null;
+        }
+        return TorchRecipes.NameOf(function) == "torch._utils._rebuild_wrapper_subclass" && all is [_, _, _, var state, ..] && recipes.Sequence(arguments, depth) is { } made
+            ? CompositeRecipes.Wrapper(recipes, TorchRecipes.NameOf(type) ?? "?", made, state, depth)
+            : recipes.Resolve(new PickleCall(PickleCallKind.Reduce, function, arguments, call.Offset), depth) as TorchTensor;
+    }
 
     private static PickleCall Synthetic(PickleCall call, PickleTuple arguments) => new(PickleCallKind.Reduce, call.Callable, arguments, call.Offset);
 }

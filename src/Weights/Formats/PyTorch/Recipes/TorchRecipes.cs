@@ -10,14 +10,16 @@ internal delegate PickleNode? TorchRecipe(TorchRecipes recipes, PickleCall call,
 /// The closed list of names that mean something here: those that rebuild tensors, storages and plain containers. A call of any
 /// other name stays a record of it.
 /// </summary>
-internal sealed class TorchRecipes(StorageSource storages)
+/// <param name="storages">Where storages are.</param>
+/// <param name="dequantizes">Whether quantised tensors become the floats that their integers stand for.</param>
+internal sealed class TorchRecipes(StorageSource storages, bool dequantizes = false)
 {
     // Calls within calls: a parameter of a subclass of a tensor takes three.
     private const int MaxDepth = 16;
 
     private static readonly FrozenDictionary<string, TorchRecipe> s_byName = new[]
     {
-        TensorRecipes.All, NumpyRecipes.All, ContainerRecipes.All, ScriptRecipes.All,
+        TensorRecipes.All, CompositeRecipes.All, NumpyRecipes.All, ContainerRecipes.All, ScriptRecipes.All,
     }.SelectMany(static recipes => recipes).ToFrozenDictionary(static recipe => recipe.Key, static recipe => recipe.Value, StringComparer.Ordinal);
 
     /// <summary>Names that are more than a name.</summary>
@@ -25,6 +27,9 @@ internal sealed class TorchRecipes(StorageSource storages)
 
     /// <summary>Where storages are.</summary>
     public StorageSource Storages { get; } = storages;
+
+    /// <summary>Whether quantised tensors become the floats that their integers stand for.</summary>
+    public bool Dequantizes { get; } = dequantizes;
 
     /// <summary>
     /// The value that a node stands for: a <see cref="TorchTensor"/>, a plain container or text where a recipe makes one, else the node itself.

@@ -23,9 +23,9 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
     /// <summary>Reads.</summary>
     public MetadataValue.Map Read(PickleNode root)
     {
-        if (root is TorchTensor)
+        if (root is TorchTensor tensor)
         {
-            return MetadataValue.Map.Empty;
+            return tensor.Facts is { } facts ? new MetadataValue.Map([new("tensor", facts)]) : MetadataValue.Map.Empty;
         }
         MetadataValue? value = tree.HoldsTensors(root) ? new MetadataValue.Map(Parts(root, "", 0)) : Plain(root, "");
         return value switch
@@ -47,7 +47,7 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
         foreach (TreeChild child in tree.Children(container))
         {
             // The parts of a module without tensors are its activations and the like: they are the model's structure, no metadata.
-            if (++_visits > MaxVisits || (isModule ? !tree.HoldsTensors(child.Node) : child.Node is TorchTensor && chosenKey is null))
+            if (++_visits > MaxVisits || (isModule ? !tree.HoldsTensors(child.Node) : child.Node is TorchTensor { Facts: null } && chosenKey is null))
             {
                 continue;
             }
@@ -75,7 +75,11 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
     // What a container with tensors holds besides; null when there is nothing.
     private MetadataValue.Map? Rest(PickleNode node, string path, int step)
     {
-        if (node is TorchTensor || _around.Count >= MetadataValue.MaxDepth || _around.Contains(node))
+        if (node is TorchTensor tensor)
+        {
+            return tensor.Facts;
+        }
+        if (_around.Count >= MetadataValue.MaxDepth || _around.Contains(node))
         {
             return null;
         }
@@ -102,7 +106,7 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
         foreach (TreeChild attribute in module.Others)
         {
             string attributePath = $"{path}.{attribute.Key}";
-            if (tree.HoldsTensors(attribute.Node))
+            if (tree.HoldsTensors(attribute.Node) && !(attribute.Node is TorchTensor tensor && SmallTensors.Convert(tensor) is not null))
             {
                 _leftOut.Add(new LeftOut(attributePath, $"{Counted(attribute.Node)}: an attribute of a module and no part of its state dict; --root {attributePath} reads it"));
             }
@@ -136,7 +140,7 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
 
     private string Counted(PickleNode node) => (node, tree.Count(node)) switch
     {
-        (TorchTensor tensor, _) => $"a tensor of {tensor.View?.Bytes ?? 0:N0} bytes",
+        (TorchTensor tensor, _) => $"a tensor of {tensor.Bytes:N0} bytes",
         (_, { } count) => $"{count.Count:N0} tensor{(count.Count == 1 ? "" : "s")} of {count.Bytes:N0} bytes",
         _ => "tensors",
     };

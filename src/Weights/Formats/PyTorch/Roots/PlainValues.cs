@@ -85,6 +85,7 @@ internal sealed class PlainValues(PickleTree tree)
             PickleText text => text.Length > MaxText ? Omit($"a text of {text.Length:N0} bytes, which metadata cannot hold") : Text(text.Text),
             PickleBytes bytes => Bytes(bytes),
             PickleGlobal global => Global(global),
+            TorchTensor tensor => SmallTensors.Convert(tensor) ?? Omit($"a tensor of {tensor.Bytes:N0} bytes, which metadata cannot hold"),
             _ => Container(node),
         };
     }

@@ -100,6 +100,18 @@ internal sealed class TensorCollector(PickleTree tree, RootChoice choice)
 
     private void Add(string name, TorchTensor tensor)
     {
+        if (tensor.View is not null || tensor.Parts.Count == 0)
+        {
+            AddOne(name, tensor);
+        }
+        foreach (TorchPart part in tensor.Parts)
+        {
+            Add($"{name}.{part.Name}", part.Tensor);
+        }
+    }
+
+    private void AddOne(string name, TorchTensor tensor)
+    {
         _characters += name.Length;
         int names = _namesOf[tensor] = _namesOf.GetValueOrDefault(tensor) + 1;
         if (names > MaxNamesOfOne || _characters > MaxNameCharacters)

@@ -15,6 +15,9 @@ namespace Weights.Formats.PyTorch.Script;
 /// </summary>
 internal sealed class ScriptArchive
 {
+    /// <summary>Where the storages of the constants are.</summary>
+    public const string ConstantsFolder = "constants";
+
     // Sources of the largest traced models have some megabytes.
     private const int LargestSource = 1 << 25;
 
@@ -28,7 +31,7 @@ internal sealed class ScriptArchive
     private readonly PickleNode _root;
     private readonly Dictionary<string, Dictionary<string, ScriptClass>> _sources = new(StringComparer.Ordinal);
 
-    private ScriptArchive(TorchZip archive, PickleNode root) => (_archive, _root, Constants) = (archive, root, ReadConstants(archive));
+    private ScriptArchive(TorchZip archive, PickleNode root, bool dequantize) => (_archive, _root, Constants) = (archive, root, ReadConstants(archive, dequantize));
 
     /// <summary>The tensors that the source mentions, resolved; null when it mentions none.</summary>
     public PickleTuple? Constants { get; }
@@ -36,7 +39,8 @@ internal sealed class ScriptArchive
     /// <summary>Takes in the archive.</summary>
     /// <param name="archive">The archive.</param>
     /// <param name="root">The module that its pickle is of.</param>
-    public static ScriptArchive Open(TorchZip archive, PickleNode root) => new(archive, root);
+    /// <param name="dequantize">Whether quantised tensors are to be the numbers that they stand for.</param>
+    public static ScriptArchive Open(TorchZip archive, PickleNode root, bool dequantize) => new(archive, root, dequantize);
 
     /// <summary>Whether the object is one of TorchScript, and not one that Python would make.</summary>
     public static bool IsOf(PickleCall call) => call.Callable is PickleGlobal { Module: var module } && (module == "__torch__" || module.StartsWith("__torch__.", StringComparison.Ordinal));
@@ -92,7 +96,7 @@ internal sealed class ScriptArchive
         return entries;
     }
 
-    private static PickleTuple? ReadConstants(TorchZip archive)
+    private static PickleTuple? ReadConstants(TorchZip archive, bool dequantize)
     {
         if (archive.Find("constants.pkl") is not { } entry)
         {
@@ -101,7 +105,7 @@ internal sealed class ScriptArchive
         PickleMachine machine = new(archive.Contents(entry), entry.Name);
         PickleNode constants = machine.Run();
         // Their storages are others than those of the module, so they are resolved here, where it is known which.
-        TorchRecipes recipes = new(archive.Storages("constants"));
+        TorchRecipes recipes = new(archive.Storages(ConstantsFolder), dequantize);
         foreach (PickleObject node in machine.PersistentIds.Concat<PickleObject>(machine.Calls))
         {
             recipes.Resolve(node);

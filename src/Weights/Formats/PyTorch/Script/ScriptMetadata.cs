@@ -8,7 +8,7 @@ namespace Weights.Formats.PyTorch.Script;
 /// What a module of TorchScript says beside its state dict: its plain attributes, nested as its modules are, and under
 /// <see cref="ArchiveKey"/> what its archive says.
 /// </summary>
-internal sealed class ScriptMetadata(PickleTree tree, ScriptArchive script)
+internal sealed class ScriptMetadata
 {
     /// <summary>The entry for what is the archive's and no attribute of a module.</summary>
     public const string ArchiveKey = "torchscript";
@@ -16,25 +16,37 @@ internal sealed class ScriptMetadata(PickleTree tree, ScriptArchive script)
     // Modules are walked once for each name; the largest models have some ten thousand.
     private const int MaxModules = 1 << 18;
 
-    private readonly PlainValues _values = new(tree);
+    private readonly PickleTree _tree;
+    private readonly PlainValues _values;
     private readonly List<LeftOut> _leftOut = [];
     private readonly List<PickleNode> _around = [];
+    private readonly MetadataValue.Map _read;
+    private readonly bool _isAlone;
     private int _modules;
+
+    private ScriptMetadata(PickleTree tree, ScriptArchive script, PickleNode root)
+    {
+        (_tree, _values, _isAlone) = (tree, new PlainValues(tree), !tree.HoldsTensors(root));
+        IReadOnlyList<KeyValuePair<string, MetadataValue>> archive = script.Describe(_leftOut);
+        _read = new MetadataValue.Map([.. Attributes(root, ""), .. archive.Count == 0 ? [] : (KeyValuePair<string, MetadataValue>[])[new(ArchiveKey, new MetadataValue.Map(archive))]]);
+    }
 
     /// <summary>Tensors that are plain attributes, and what metadata cannot hold.</summary>
     public IReadOnlyList<LeftOut> LeftOut => _leftOut;
 
-    /// <summary>Reads.</summary>
-    public MetadataValue.Map Read(PickleNode root)
-    {
-        IReadOnlyList<KeyValuePair<string, MetadataValue>> archive = script.Describe(_leftOut);
-        return new MetadataValue.Map([.. Attributes(root, ""), .. archive.Count == 0 ? [] : (KeyValuePair<string, MetadataValue>[])[new(ArchiveKey, new MetadataValue.Map(archive))]]);
-    }
+    /// <summary>Reads; null of what is no TorchScript.</summary>
+    public static ScriptMetadata? Read(PickleTree tree, PickleNode root) => tree.Script is { } script ? new ScriptMetadata(tree, script, root) : null;
+
+    /// <summary>Adds it to what the pickle says of its tensors; of a module without any it would say that it is an object.</summary>
+    public MetadataValue.Map AddTo(MetadataValue.Map ofTensors) => _isAlone ? _read : Merged(ofTensors, _read);
+
+    private static MetadataValue.Map Merged(MetadataValue.Map first, MetadataValue.Map second) => new(first.Concat(second.Select(
+        entry => KeyValuePair.Create(entry.Key, first[entry.Key] is MetadataValue.Map inner && entry.Value is MetadataValue.Map more ? Merged(inner, more) : entry.Value))));
 
     private List<KeyValuePair<string, MetadataValue>> Attributes(PickleNode node, string path)
     {
         List<KeyValuePair<string, MetadataValue>> entries = [];
-        if (++_modules > MaxModules || _around.Count >= MetadataValue.MaxDepth || _around.Contains(node) || !tree.TryModule(node, out TorchModule? module))
+        if (++_modules > MaxModules || _around.Count >= MetadataValue.MaxDepth || _around.Contains(node) || !_tree.TryModule(node, out TorchModule? module))
         {
             return entries;
         }
@@ -42,7 +54,7 @@ internal sealed class ScriptMetadata(PickleTree tree, ScriptArchive script)
         foreach (TreeChild attribute in module.Others)
         {
             string attributePath = path + attribute.Key;
-            if (tree.HoldsTensors(attribute.Node))
+            if (_tree.HoldsTensors(attribute.Node) && !(attribute.Node is TorchTensor tensor && SmallTensors.Convert(tensor) is not null))
             {
                 _leftOut.Add(new LeftOut(attributePath, $"{Counted(attribute.Node)}: an attribute of a module and no part of its state dict; --root {attributePath} reads {(attribute.Node is TorchTensor ? "it" : "them")}"));
             }
@@ -63,9 +75,9 @@ internal sealed class ScriptMetadata(PickleTree tree, ScriptArchive script)
         return entries;
     }
 
-    private string Counted(PickleNode node) => (node, tree.Count(node)) switch
+    private string Counted(PickleNode node) => (node, _tree.Count(node)) switch
     {
-        (TorchTensor tensor, _) => $"a tensor of {tensor.View?.Bytes ?? 0:N0} bytes",
+        (TorchTensor tensor, _) => $"a tensor of {tensor.Bytes:N0} bytes",
         (_, { } count) => $"{count.Count:N0} tensor{(count.Count == 1 ? "" : "s")} of {count.Bytes:N0} bytes",
         _ => "tensors",
     };

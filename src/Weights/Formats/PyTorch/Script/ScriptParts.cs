@@ -14,17 +14,21 @@ internal sealed class ScriptParts
     // What every module has; it says nothing of the model.
     private static readonly string[] s_common = ["training", "_is_full_backward_hook"];
 
-    private ScriptParts(IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> stateDict, IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> modules, IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> others) =>
-        (StateDict, Modules, Others) = (stateDict, modules, others);
+    private ScriptParts()
+    {
+    }
 
     /// <summary>Parameters, buffers, then modules and packed weights, each in the order of the file; last, of the outermost module, the constants.</summary>
-    public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> StateDict { get; }
+    public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> StateDict { get; private init; } = [];
+
+    /// <summary>The buffers among them.</summary>
+    public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> Buffers { get; private init; } = [];
 
     /// <summary>The modules within.</summary>
-    public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> Modules { get; }
+    public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> Modules { get; private init; } = [];
 
     /// <summary>Everything else.</summary>
-    public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> Others { get; }
+    public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> Others { get; private init; } = [];
 
     /// <summary>Whether an object is a module; where its source is not there, it is taken for one.</summary>
     public static bool IsModule(ScriptArchive script, PickleCall call) => script.ClassOf(call) is not { IsModule: false };
@@ -67,7 +71,7 @@ internal sealed class ScriptParts
         {
             parts.Add(new(new PickleText(names.Contains("constants") ? "constants.pkl" : "constants"), constants));
         }
-        return new ScriptParts([.. parameters, .. buffers, .. parts], modules, others);
+        return new ScriptParts { StateDict = [.. parameters, .. buffers, .. parts], Buffers = buffers, Modules = modules, Others = others };
     }
 
     private static PickleDict Attributes(PickleTree tree, ScriptClass? type, PickleNode state)

@@ -99,8 +99,8 @@ internal sealed class PickleTree(TorchRecipes recipes, ScriptArchive? script = n
         {
             if (next is TorchTensor tensor)
             {
-                count++;
-                bytes += tensor.View?.Bytes ?? 0;
+                count += tensor.View is null ? tensor.Parts.Count : 1 + tensor.Parts.Count;
+                bytes += tensor.Bytes;
                 continue;
             }
             foreach (TreeChild child in Children(next))

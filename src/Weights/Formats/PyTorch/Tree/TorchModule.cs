@@ -11,6 +11,7 @@ namespace Weights.Formats.PyTorch.Tree;
 internal sealed class TorchModule
 {
     private readonly PickleTree _tree;
+    private readonly IEnumerable<KeyValuePair<PickleNode, PickleNode>> _buffers;
     private readonly IEnumerable<KeyValuePair<PickleNode, PickleNode>> _modules;
     private readonly IEnumerable<KeyValuePair<PickleNode, PickleNode>> _others;
     private readonly IEnumerable<KeyValuePair<PickleNode, PickleNode>> _transientBuffers;
@@ -22,7 +23,8 @@ internal sealed class TorchModule
         HashSet<string> transient = Attribute(tree, attributes, "_non_persistent_buffers_set") is PickleSet names
             ? [.. names.Items.OfType<PickleText>().Select(static name => name.Text)]
             : [];
-        StateDict = [.. Present(tree, parameters), .. buffers.Where(buffer => !transient.Contains(PickleKey.Text(buffer.Key))), .. _modules];
+        _buffers = buffers.Where(buffer => !transient.Contains(PickleKey.Text(buffer.Key)));
+        StateDict = [.. Present(tree, parameters), .. _buffers, .. _modules];
         _transientBuffers = buffers.Where(buffer => transient.Contains(PickleKey.Text(buffer.Key)));
         _others = tree.Distinct(attributes).Where(static attribute => attribute.Key is PickleText name && !name.Is("training") && !name.Text.StartsWith('_'));
     }
@@ -31,7 +33,7 @@ internal sealed class TorchModule
     {
         (_tree, ClassName, _transientBuffers) = (tree, ScriptArchive.NameOf(call), []);
         ScriptParts parts = ScriptParts.Of(tree, script, call);
-        (StateDict, _modules, _others) = (parts.StateDict, parts.Modules, parts.Others);
+        (StateDict, _buffers, _modules, _others) = (parts.StateDict, parts.Buffers, parts.Modules, parts.Others);
     }
 
     /// <summary>Name of the class, with its module.</summary>
@@ -39,6 +41,9 @@ internal sealed class TorchModule
 
     /// <summary>What <c>state_dict()</c> goes through: parameters, buffers that are to be saved, then the modules within.</summary>
     public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> StateDict { get; }
+
+    /// <summary>Names of the buffers that <c>state_dict()</c> goes through.</summary>
+    public IEnumerable<string> Buffers => _buffers.Select(static buffer => PickleKey.Text(buffer.Key));
 
     /// <summary>The modules within.</summary>
     public IEnumerable<TreeChild> Modules => _modules.Select(Child);
