@@ -13,8 +13,8 @@ internal sealed class ScriptMetadata
     /// <summary>The entry for what is the archive's and no attribute of a module.</summary>
     public const string ArchiveKey = "torchscript";
 
-    // Modules are walked once for each name; the largest models have some ten thousand.
-    private const int MaxModules = 1 << 18;
+    // Modules are walked once for each name; the largest models have some ten thousand, with a dozen attributes each.
+    private const int MaxVisits = 1 << 18;
 
     private readonly PickleTree _tree;
     private readonly PlainValues _values;
@@ -22,13 +22,18 @@ internal sealed class ScriptMetadata
     private readonly List<PickleNode> _around = [];
     private readonly MetadataValue.Map _read;
     private readonly bool _isAlone;
-    private int _modules;
+    private int _visits;
 
     private ScriptMetadata(PickleTree tree, ScriptArchive script, PickleNode root)
     {
         (_tree, _values, _isAlone) = (tree, new PlainValues(tree), !tree.HoldsTensors(root));
         IReadOnlyList<KeyValuePair<string, MetadataValue>> archive = script.Describe(_leftOut);
-        _read = new MetadataValue.Map([.. Attributes(root, ""), .. archive.Count == 0 ? [] : (KeyValuePair<string, MetadataValue>[])[new(ArchiveKey, new MetadataValue.Map(archive))]]);
+        List<KeyValuePair<string, MetadataValue>> attributes = Attributes(root, "");
+        if (_visits > MaxVisits)
+        {
+            _leftOut.Add(new LeftOut("…", $"attributes of modules beyond the first {MaxVisits:N0}: the file refers to the same modules so often"));
+        }
+        _read = new MetadataValue.Map([.. attributes, .. archive.Count == 0 ? [] : (KeyValuePair<string, MetadataValue>[])[new(ArchiveKey, new MetadataValue.Map(archive))]]);
     }
 
     /// <summary>Tensors that are plain attributes, and what metadata cannot hold.</summary>
@@ -46,13 +51,17 @@ internal sealed class ScriptMetadata
     private List<KeyValuePair<string, MetadataValue>> Attributes(PickleNode node, string path)
     {
         List<KeyValuePair<string, MetadataValue>> entries = [];
-        if (++_modules > MaxModules || _around.Count >= MetadataValue.MaxDepth || _around.Contains(node) || !_tree.TryModule(node, out TorchModule? module))
+        if (++_visits > MaxVisits || _around.Count >= MetadataValue.MaxDepth || _around.Contains(node) || !_tree.TryModule(node, out TorchModule? module))
         {
             return entries;
         }
         _around.Add(node);
         foreach (TreeChild attribute in module.Others)
         {
+            if (++_visits > MaxVisits)
+            {
+                break;
+            }
             string attributePath = path + attribute.Key;
             if (_tree.HoldsTensors(attribute.Node) && !(attribute.Node is TorchTensor tensor && SmallTensors.Convert(tensor) is not null))
             {
@@ -64,7 +73,7 @@ internal sealed class ScriptMetadata
             }
             _leftOut.AddRange(_values.TakeLeftOut());
         }
-        foreach (TreeChild child in module.Modules)
+        foreach (TreeChild child in module.Modules.TakeWhile(_ => _visits <= MaxVisits))
         {
             if (Attributes(child.Node, $"{path}{child.Key}.") is { Count: > 0 } inner)
             {

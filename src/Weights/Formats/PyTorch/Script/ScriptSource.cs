@@ -23,7 +23,7 @@ internal static partial class ScriptSource
     public static Dictionary<string, ScriptClass> Read(ReadOnlySpan<byte> source)
     {
         Dictionary<string, ScriptClass> classes = new(StringComparer.Ordinal);
-        (string? name, bool isModule, bool setsState) = (null, false, false);
+        (string? name, bool isModule, bool setsState, string? state) = (null, false, false, null);
         HashSet<string> parameters = new(StringComparer.Ordinal);
         HashSet<string>? buffers = null;
         Dictionary<int, string> stateNames = [];
@@ -46,9 +46,15 @@ internal static partial class ScriptSource
             }
             else if (line.StartsWith("  def ", StringComparison.Ordinal))
             {
-                setsState = line.StartsWith("  def __setstate__(", StringComparison.Ordinal);
+                (setsState, state) = (line.StartsWith("  def __setstate__(", StringComparison.Ordinal), null);
             }
-            else if (setsState && line.Length <= LongestItem && StateItem().Match(line.ToString()) is { Success: true } item)
+            else if (setsState && state is null)
+            {
+                // Each parameter has a line of its own; the first after the object is the state.
+                int end = line.IndexOf(':');
+                state = end < 0 ? "" : line[..end].Trim().ToString();
+            }
+            else if (setsState && line.Length <= LongestItem && StateItem().Match(line.ToString()) is { Success: true } item && item.Groups["state"].Value == state)
             {
                 stateNames.TryAdd(int.Parse(item.Groups["item"].ValueSpan, CultureInfo.InvariantCulture), item.Groups["name"].Value);
             }
@@ -68,6 +74,6 @@ internal static partial class ScriptSource
     // Everything in double quotes; names have none in them.
     private static HashSet<string> Names(ReadOnlySpan<char> line) => [.. line.ToString().Split('"').Where(static (_, index) => index % 2 == 1)];
 
-    [GeneratedRegex(@"^    \w+\.(?<name>\w+) = \(state\w*\)\[(?<item>\d{1,4})\]$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^    \w+\.(?<name>\w+) = \((?<state>\w+)\)\[(?<item>\d{1,4})\]$", RegexOptions.CultureInvariant)]
     private static partial Regex StateItem();
 }
