@@ -34,6 +34,20 @@ public sealed class JsonTests : IDisposable
     }
 
     [Fact]
+    public void A_network_says_what_it_is_and_what_its_modules_are()
+    {
+        Outcome outcome = Tool.Run(Fixtures.Path("pytorch/valid/module"), "inspect", "module-in-yolo-checkpoint.pt", "--tree", "--depth", "1", "--json");
+
+        using JsonDocument report = JsonDocument.Parse(outcome.Output);
+        JsonElement model = report.RootElement.GetProperty("model");
+        Assert.Equal("detect", model.GetProperty("task").GetString());
+        Assert.Equal(["cat", "dog"], model.GetProperty("class_names").EnumerateArray().Select(static name => name.GetString()));
+        Assert.Equal([8, 16, 32], model.GetProperty("strides").EnumerateArray().Select(static stride => stride.GetDouble()));
+        Assert.Equal("tiny.yaml", model.GetProperty("architecture").GetProperty("yaml_file").GetString());
+        Assert.Equal(["", "model", "embed", "head"], report.RootElement.GetProperty("modules").EnumerateArray().Select(static module => module.GetProperty("path").GetString()));
+    }
+
+    [Fact]
     public void Tensors_come_in_the_order_of_the_file_unless_another_is_asked_for()
     {
         SparseFile.WithManyTensors(_folder.File("in.safetensors"), 12);

@@ -34,6 +34,27 @@ internal static class InspectJson
         });
     });
 
+    // What is not known is null or empty. Everything here is in the metadata too, wherever the training program put it.
+    private static void WriteCard(ModelCard card, Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject("model");
+        writer.WriteString("class", card.ClassName);
+        writer.WriteString("task", card.Task);
+        Json.Names(writer, "class_names", card.ClassNames);
+        writer.WritePropertyName("strides");
+        new MetadataValue.List([.. card.Strides.Select(static stride => new MetadataValue.Real(stride))]).WriteTo(writer);
+        writer.WritePropertyName("architecture");
+        ((MetadataValue?)card.Architecture ?? MetadataValue.Null.Value).WriteTo(writer);
+        writer.WritePropertyName("training_arguments");
+        ((MetadataValue?)card.TrainingArguments ?? MetadataValue.Null.Value).WriteTo(writer);
+        writer.WriteString("date", card.Date);
+        writer.WriteString("version", card.Version);
+        writer.WritePropertyName("epoch");
+        (card.Epoch is { } epoch ? new MetadataValue.Integer(epoch) : (MetadataValue)MetadataValue.Null.Value).WriteTo(writer);
+        Json.Real(writer, "fitness", card.Fitness);
+        writer.WriteEndObject();
+    }
+
     private static void WriteModule(Utf8JsonWriter line, ModuleNode module)
     {
         line.WriteString("path", module.Path);
@@ -63,6 +84,14 @@ internal static class InspectJson
             line.WriteNumber("elements", total.Elements);
             line.WriteNumber("bytes", total.Bytes);
         });
+        if (inspection.Card is { } card)
+        {
+            WriteCard(card, writer);
+        }
+        else
+        {
+            writer.WriteNull("model");
+        }
         writer.WritePropertyName("metadata");
         checkpoint.Metadata.WriteTo(writer);
         Json.Objects(writer, "aliases", checkpoint.Aliases, (line, alias) =>

@@ -39,7 +39,12 @@ internal static class InspectText
         fields.Write("tensors", $"{checkpoint.Tensors.Count:N0}{selected}, {Quantity.Bytes(checkpoint.TensorBytes)}");
         fields.Write("parameters", Quantity.Parameters(checkpoint.ParameterCount));
         fields.Write("dtypes", [.. DTypes(inspection.DTypes, fields.ListWidth)]);
-        fields.Write("metadata", [.. Metadata(checkpoint.Metadata, fields.ListWidth)]);
+        if (inspection.Card is { } card)
+        {
+            CardText.Write(card, fields);
+        }
+        MetadataValue.Map rest = new(checkpoint.Metadata.Where(entry => inspection.Card?.Sources.Contains(entry.Key) != true));
+        fields.Write("metadata", [.. Metadata(rest, fields.ListWidth)]);
         fields.Write("aliases", [.. checkpoint.Aliases.Select(alias => Line(Words(alias), fields.ListWidth))]);
         fields.Write("left out", [.. checkpoint.LeftOut.SelectMany(part => Sentence(part, fields.ListWidth))]);
     }

@@ -22,6 +22,9 @@ internal sealed record Inspection(Checkpoint Checkpoint, IReadOnlyList<Tensor> R
     /// <summary>How many levels of them to show; null for all.</summary>
     public int? Depth { get; init; }
 
+    /// <summary>What the network says about itself, if it does.</summary>
+    public ModelCard? Card { get; } = ModelCard.Of(Checkpoint);
+
     /// <summary>Totals of each element type, the one with most bytes first.</summary>
     public IReadOnlyList<DTypeTotal> DTypes { get; } =
     [

@@ -92,6 +92,11 @@ public abstract record MetadataValue
     public void WriteTo(Utf8JsonWriter writer)
     {
         ArgumentNullException.ThrowIfNull(writer);
+        WriteTo(writer, isItem: false);
+    }
+
+    private void WriteTo(Utf8JsonWriter writer, bool isItem)
+    {
         switch (this)
         {
             case Text text:
@@ -101,7 +106,9 @@ public abstract record MetadataValue
                 writer.WriteNumberValue(integer.Value);
                 break;
             case Real real when double.IsFinite(real.Value):
-                writer.WriteRawValue(RealDigits(real.Value));
+                // The writer puts a raw item right behind the comma; blanks at its start are the value's own.
+                string indent = isItem && writer.Options.Indented ? writer.Options.NewLine + new string(writer.Options.IndentCharacter, writer.Options.IndentSize * writer.CurrentDepth) : "";
+                writer.WriteRawValue(indent + RealDigits(real.Value));
                 break;
             case Real real:
                 writer.WriteStringValue(real.Value.ToString());
@@ -116,7 +123,7 @@ public abstract record MetadataValue
                 writer.WriteStartArray();
                 foreach (MetadataValue item in list.Items)
                 {
-                    item.WriteTo(writer);
+                    item.WriteTo(writer, isItem: true);
                 }
                 writer.WriteEndArray();
                 break;
@@ -125,7 +132,7 @@ public abstract record MetadataValue
                 foreach ((string name, MetadataValue value) in map)
                 {
                     writer.WritePropertyName(name);
-                    value.WriteTo(writer);
+                    value.WriteTo(writer, isItem: false);
                 }
                 writer.WriteEndObject();
                 break;

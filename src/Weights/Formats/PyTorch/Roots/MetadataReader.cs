@@ -27,7 +27,7 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
         {
             return tensor.Facts is { } facts ? new MetadataValue.Map([new("tensor", facts)]) : MetadataValue.Map.Empty;
         }
-        MetadataValue? value = tree.HoldsTensors(root) ? new MetadataValue.Map(Parts(root, "", 0)) : Plain(root, "");
+        MetadataValue? value = tree.HoldsTensors(root) ? Rest(root, "", 0) : Plain(root, "");
         return value switch
         {
             MetadataValue.Map map => map,
@@ -57,7 +57,9 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
             if (chosenKey is not null && key != chosenKey && (tree.HoldsTensors(child.Node)) || choice.Skips.Contains(child.Node))
             {
                 LeaveOut(child.Node, key, childPath, chosenKey);
-                value = IsTwin(key) || RootKeys.IsTrainingState(key) ? null : Rest(child.Node, childPath, int.MaxValue);
+                value = IsTwin(key) || RootKeys.IsTrainingState(key) ? null
+                    : child.Node is TorchTensor { Facts: null } fact ? SmallTensors.Convert(fact) // A best fitness, say, that happened to be a tensor.
+                    : Rest(child.Node, childPath, int.MaxValue);
             }
             else
             {
