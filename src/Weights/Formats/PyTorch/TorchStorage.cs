@@ -1,3 +1,5 @@
+using Weights.Pickle;
+
 namespace Weights.Formats.PyTorch;
 
 /// <summary>Where the bytes of storages are: entries of an archive, or the tail of an older file.</summary>
@@ -14,6 +16,9 @@ internal abstract class StorageSource
     /// <param name="bytes">As many as the pickle says it has.</param>
     /// <exception cref="WeightFileException">There is none, or it has fewer.</exception>
     public abstract ByteSource Open(string key, long bytes);
+
+    /// <summary>What a persistent id stands for in a layout that has its own kind of them; null for those that describe a storage.</summary>
+    public virtual PickleNode? Resolve(PicklePersistentId id) => null;
 }
 
 /// <summary>Elements that tensors are views of.</summary>

@@ -7,7 +7,8 @@ namespace Weights.Formats.PyTorch.Containers;
 
 /// <summary>
 /// What <c>torch.save</c> wrote before 1.6: five pickles one after the other (a magic number, the version 1001, facts about the machine,
-/// the value, the keys of its storages), then for each key <c>i64 count | elements</c>, little-endian on any machine.
+/// the value, the keys of its storages), then for each key <c>i64 count | elements</c>, little-endian on any machine: what the facts say of
+/// its byte order is not looked at, by torch neither.
 /// <see href="https://github.com/pytorch/pytorch/blob/main/torch/serialization.py"/>
 /// </summary>
 internal sealed class LegacyFile : StorageSource
@@ -39,7 +40,8 @@ internal sealed class LegacyFile : StorageSource
         Value = value.Run();
         Calls = value.Calls;
         PickleMachine keys = Next("storage keys", value.End);
-        FindStorages(keys.Run(), keys.End, value.PersistentIds);
+        long end = FindStorages(keys.Run(), keys.End, value.PersistentIds);
+        LeftOut = end < _file.Length ? [Rest(end)] : [];
     }
 
     /// <summary>The value that was saved.</summary>
@@ -47,6 +49,9 @@ internal sealed class LegacyFile : StorageSource
 
     /// <summary>Every call in its pickle.</summary>
     public IReadOnlyList<PickleCall> Calls { get; }
+
+    /// <summary>What follows the last storage.</summary>
+    public IReadOnlyList<LeftOut> LeftOut { get; }
 
     public override bool IsBigEndian => false;
 
@@ -87,14 +92,26 @@ internal sealed class LegacyFile : StorageSource
 
     private PickleMachine Next(string name, long start) => new(_file, name, start);
 
-    private void FindStorages(PickleNode keys, long at, IReadOnlyList<PicklePersistentId> ids)
+    // Whoever saves to an open file several times gets one value after another; torch.load, too, reads the first.
+    private LeftOut Rest(long end)
     {
-        Dictionary<string, int> elementBytes = new(StringComparer.Ordinal);
+        byte[] head = new byte[Math.Min(64, _file.Length - end)];
+        _file.Read(end, head);
+        return new LeftOut($"file[{end}:]", Sniff(head)
+            ? $"another value that was saved behind the first, which alone is read; 'tail -c +{end + 1}' of the file is a file of the other"
+            : $"{_file.Length - end:N0} bytes after the last storage, of which the file says nothing");
+    }
+
+    /// <summary>Finds the storages, and where the last one ends.</summary>
+    private long FindStorages(PickleNode keys, long at, IReadOnlyList<PicklePersistentId> ids)
+    {
+        Dictionary<string, (int Bytes, long Count)> elementsOf = new(StringComparer.Ordinal);
         foreach (PicklePersistentId id in ids)
         {
             if (StorageId.TryRead(id, out StorageId? storage, out _) && storage.Element is { } element)
             {
-                elementBytes.TryAdd(storage.Key, element.Bytes);
+                // Of two types, the first counts for torch; of two counts, the larger is what its storage grows to.
+                elementsOf[storage.Key] = elementsOf.TryGetValue(storage.Key, out (int Bytes, long Count) known) ? (known.Bytes, Math.Max(known.Count, storage.Count)) : (element.Bytes, storage.Count);
             }
         }
         if (keys is not PickleList list)
@@ -104,7 +121,7 @@ internal sealed class LegacyFile : StorageSource
         Span<byte> count = stackalloc byte[sizeof(long)];
         foreach (PickleNode node in list.Items)
         {
-            if (node is not PickleText key || !elementBytes.TryGetValue(key.Text, out int size))
+            if (node is not PickleText key || !elementsOf.TryGetValue(key.Text, out (int Bytes, long Count) of))
             {
                 throw new WeightFileException(Fault.Corrupt, "it lists a storage that no tensor is in, so that its length cannot be told; the file is damaged", offset: at);
             }
@@ -112,10 +129,15 @@ internal sealed class LegacyFile : StorageSource
             _file.Read(at, count);
             long elements = BinaryPrimitives.ReadInt64LittleEndian(count);
             at += sizeof(long);
-            Check(at, elements < 0 ? -1 : (Int128)elements * size, key.Text);
-            _storages[key.Text] = (at, elements * size);
-            at += elements * size;
+            Check(at, elements < 0 ? -1 : (Int128)elements * of.Bytes, key.Text);
+            if (elements > of.Count)
+            {
+                throw new WeightFileException(Fault.Corrupt, $"the storage {WeightFileException.Quote(key.Text)} has {elements:N0} elements, but its tensors are said to be in one of {of.Count:N0}; the file is damaged", offset: at);
+            }
+            _storages[key.Text] = (at, elements * of.Bytes);
+            at += elements * of.Bytes;
         }
+        return at;
     }
 
     private void Check(long at, Int128 bytes, string key)

@@ -9,7 +9,7 @@ namespace Weights.Formats.PyTorch.Containers;
 /// deflated. The root is the name the file had when it was saved, so any name will do.
 /// <see href="https://github.com/pytorch/pytorch/blob/main/caffe2/serialize/inline_container.h"/>
 /// </summary>
-internal sealed class TorchZip : StorageSource
+internal sealed class TorchZip
 {
     // Newest version of the archive that torch writes; state dicts are at 3.
     private const int LastVersion = 10;
@@ -22,7 +22,7 @@ internal sealed class TorchZip : StorageSource
     private readonly Input _input;
     private readonly ZipDirectory _directory;
     private readonly string _root;
-    private readonly Dictionary<string, ByteSource> _open = new(StringComparer.Ordinal);
+    private readonly bool _isBigEndian;
 
     private TorchZip(Input input, ZipDirectory directory, ZipEntry pickle)
     {
@@ -30,10 +30,8 @@ internal sealed class TorchZip : StorageSource
         PickleName = pickle.Name;
         _root = pickle.Name[..^PickleSuffix.Length];
         CheckVersion();
-        IsBigEndian = ReadByteOrder() == "big";
-        // An archive that is packed again is deflated at most a thousandfold, so what is inflated is bounded even where the file is small.
-        bool isLarge = pickle.Size > CheckedPickle && pickle.Size == pickle.CompressedSize;
-        Pickle = isLarge ? pickle.Open(input) : new MemoryBytes(pickle.ReadAll(input, CheckedPickle));
+        _isBigEndian = ReadByteOrder() == "big";
+        Pickle = Contents(pickle);
     }
 
     /// <summary>The pickle of the value that was saved.</summary>
@@ -43,11 +41,10 @@ internal sealed class TorchZip : StorageSource
     public string PickleName { get; }
 
     /// <summary>Whether it is TorchScript: a program with its weights.</summary>
-    public bool IsScript => _directory.Find($"{_root}/constants.pkl") is not null || _directory.Entries.Any(entry => entry.Name.StartsWith($"{_root}/code/", StringComparison.Ordinal));
+    public bool IsScript => Find("constants.pkl") is not null || Under("code").Any();
 
-    public override bool IsBigEndian { get; }
-
-    public override int Count => _directory.Entries.Count(entry => entry.Name.StartsWith($"{_root}/data/", StringComparison.Ordinal));
+    /// <summary>In what order the bytes of each number come.</summary>
+    public string ByteOrder => _isBigEndian ? "big-endian" : "little-endian";
 
     /// <summary>Whether a file that begins like this is such an archive; asked of the whole file only if its first entry does not tell.</summary>
     public static bool Sniff(Input input)
@@ -64,7 +61,7 @@ internal sealed class TorchZip : StorageSource
         try
         {
             ZipDirectory directory = ZipDirectory.Read(input.Bytes);
-            return FindPickle(directory) is not null || directory.Entries.Any(static entry => IsMark(entry.Name));
+            return FindPickle(directory) is not null || FindModel(directory) is not null || directory.Entries.Any(static entry => IsMark(entry.Name));
         }
         catch (WeightFileException)
         {
@@ -75,6 +72,9 @@ internal sealed class TorchZip : StorageSource
     // Entries that only torch writes, so that an archive with them and without a pickle is a damaged one.
     private static bool IsMark(string name) => name.EndsWith("/byteorder", StringComparison.Ordinal) || name.EndsWith("/.format_version", StringComparison.Ordinal)
         || name.EndsWith("/.data/serialization_id", StringComparison.Ordinal);
+
+    /// <summary>Version of the archive's layout, if it says one.</summary>
+    public string? Version => Text(".data/version") ?? Text("version");
 
     /// <summary>Opens the archive.</summary>
     /// <exception cref="WeightFileException">It is damaged, truncated or of a version to come.</exception>
@@ -89,27 +89,36 @@ internal sealed class TorchZip : StorageSource
         {
             throw explained;
         }
+        if (FindModel(directory) is not null)
+        {
+            throw new WeightFileException(Fault.Unsupported, "is TorchScript as torch 1.0 to 1.3 wrote it (model.json instead of data.pkl), which is not read; load it with torch.jit.load, and save the module again or its state_dict()");
+        }
         return FindPickle(directory) is { } pickle
             ? new TorchZip(input, directory, pickle)
             : throw new WeightFileException(Fault.Corrupt, $"the archive has entries of a PyTorch file, but none named *{PickleSuffix}, which would say what its tensors are; get a fresh copy");
     }
 
-    public override ByteSource Open(string key, long bytes)
+    /// <summary>The storages in a folder: those of the pickle are in <c>data</c>.</summary>
+    public StorageSource Storages(string folder) => new ZipStorages(_input, _directory, $"{_root}/{folder}", _isBigEndian);
+
+    /// <summary>The entry of that name, or null.</summary>
+    /// <param name="name">Without the archive's root.</param>
+    public ZipEntry? Find(string name) => _directory.Find($"{_root}/{name}");
+
+    /// <summary>Entries in a folder and those within it.</summary>
+    /// <param name="folder">Without the archive's root.</param>
+    public IEnumerable<ZipEntry> Under(string folder) => _directory.Entries.Where(entry => entry.Name.StartsWith($"{_root}/{folder}/", StringComparison.Ordinal));
+
+    /// <summary>A pickle among the entries.</summary>
+    public ByteSource Contents(ZipEntry pickle)
     {
-        if (!Input.IsPlainFileName(key))
-        {
-            throw new WeightFileException(Fault.Corrupt, $"is in a storage with the key {WeightFileException.Quote(key)}, which can be no name of an entry");
-        }
-        if (!_open.TryGetValue(key, out ByteSource? contents))
-        {
-            ZipEntry entry = _directory.Find($"{_root}/data/{key}")
-                ?? throw new WeightFileException(Fault.Corrupt, $"is in the archive's entry {WeightFileException.Quote($"{_root}/data/{key}")}, which is not there (it would have {bytes:N0} bytes); the archive is incomplete, get a fresh copy");
-            _open.Add(key, contents = entry.Open(_input));
-        }
-        return bytes <= contents.Length
-            ? contents.Slice(0, bytes)
-            : throw new WeightFileException(Fault.Corrupt, $"needs {bytes:N0} bytes of the archive's entry {WeightFileException.Quote($"{_root}/data/{key}")}, which has {contents.Length:N0}");
+        // An archive that is packed again is deflated at most a thousandfold, so what is inflated is bounded even where the file is small.
+        bool isLarge = pickle.Size > CheckedPickle && pickle.Size == pickle.CompressedSize;
+        return isLarge ? pickle.Open(_input) : new MemoryBytes(pickle.ReadAll(_input, CheckedPickle));
     }
+
+    /// <summary>The contents of an entry, or null if it has more than <paramref name="limit"/> bytes.</summary>
+    public byte[]? ReadAll(ZipEntry entry, int limit) => entry.Size <= limit ? entry.ReadAll(_input, limit) : null;
 
     /// <summary>Name of the entry whose header begins the file; empty when there is none.</summary>
     public static string FirstName(ReadOnlySpan<byte> head)
@@ -132,9 +141,19 @@ internal sealed class TorchZip : StorageSource
             ?? directory.Entries.Where(static entry => entry.Name.EndsWith(PickleSuffix, StringComparison.Ordinal)).MinBy(static entry => entry.Name.Length);
     }
 
+    // The first versions of TorchScript described modules and tensors in JSON, beside tensors/ and code/.
+    private static ZipEntry? FindModel(ZipDirectory directory)
+    {
+        const string suffix = "/model.json";
+        return FindPickle(directory) is null && directory.Entries.FirstOrDefault(static entry => entry.Name.EndsWith(suffix, StringComparison.Ordinal)) is { } model
+            && directory.Find($"{model.Name[..^suffix.Length]}/version") is not null
+            && directory.Entries.Any(entry => entry.Name.StartsWith($"{model.Name[..^suffix.Length]}/code/", StringComparison.Ordinal))
+            ? model : null;
+    }
+
     private void CheckVersion()
     {
-        if ((Text(".data/version") ?? Text("version")) is not { } text)
+        if (Version is not { } text)
         {
             return;
         }
@@ -159,6 +178,6 @@ internal sealed class TorchZip : StorageSource
     private string? Text(string name)
     {
         const int longest = 64;
-        return _directory.Find($"{_root}/{name}") is { } entry ? Encoding.Latin1.GetString(entry.ReadAll(_input, longest)).Trim() : null;
+        return Find(name) is { } entry ? Encoding.Latin1.GetString(entry.ReadAll(_input, longest)).Trim() : null;
     }
 }

@@ -19,7 +19,7 @@ internal sealed class TorchRecipes(StorageSource storages, bool dequantizes = fa
 
     private static readonly FrozenDictionary<string, TorchRecipe> s_byName = new[]
     {
-        TensorRecipes.All, CompositeRecipes.All, NumpyRecipes.All, ContainerRecipes.All,
+        TensorRecipes.All, CompositeRecipes.All, NumpyRecipes.All, ContainerRecipes.All, ScriptRecipes.All,
     }.SelectMany(static recipes => recipes).ToFrozenDictionary(static recipe => recipe.Key, static recipe => recipe.Value, StringComparer.Ordinal);
 
     /// <summary>Names that are more than a name.</summary>
@@ -56,7 +56,7 @@ internal sealed class TorchRecipes(StorageSource storages, bool dequantizes = fa
         return instance.Resolved = node switch
         {
             PickleCall call when NameOf(call.Callable) is { } name && s_byName.TryGetValue(name, out TorchRecipe? recipe) => recipe(this, call, depth + 1) ?? node,
-            PicklePersistentId id => TensorRecipes.PersistentId(this, id),
+            PicklePersistentId id => Storages.Resolve(id) ?? TensorRecipes.PersistentId(this, id),
             _ => node,
         };
     }
@@ -66,6 +66,7 @@ internal sealed class TorchRecipes(StorageSource storages, bool dequantizes = fa
     {
         PickleGlobal { IsComputed: false } global => global.FullName,
         PicklePersistentId { Id: PickleTuple { Items: [PickleText tag, PickleGlobal global, ..] } } when tag.Is("module") => global.FullName,
+        PicklePersistentId { Id: PickleTuple { Items: [PickleGlobal global, ..] } } => global.FullName, // In tar archives.
         _ => null,
     };
 

@@ -100,14 +100,14 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
         {
             return [new(PlainValues.ClassKey, new MetadataValue.Text(PlainValues.ClassName(call)))];
         }
-        if (_around.Any(around => tree.TryModule(around, out _)))
+        if (_around.Any(around => tree.TryModule(around, out _)) || tree.Script is not null)
         {
-            return [];
+            return []; // What modules of TorchScript say is read with their archive.
         }
         List<KeyValuePair<string, MetadataValue>> entries = [new(PlainValues.ClassKey, new MetadataValue.Text(module.ClassName))];
         foreach (TreeChild attribute in module.Others)
         {
-            string attributePath = $"{path}.{attribute.Key}";
+            string attributePath = path.Length == 0 ? attribute.Key : $"{path}.{attribute.Key}";
             if (tree.HoldsTensors(attribute.Node) && !(attribute.Node is TorchTensor tensor && SmallTensors.Convert(tensor) is not null))
             {
                 _leftOut.Add(new LeftOut(attributePath, $"{Counted(attribute.Node)}: an attribute of a module and no part of its state dict; --root {attributePath} reads it"));

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Weights.Formats.PyTorch.Recipes;
+using Weights.Formats.PyTorch.Script;
 using Weights.Pickle;
 
 namespace Weights.Formats.PyTorch.Tree;
@@ -8,7 +9,7 @@ namespace Weights.Formats.PyTorch.Tree;
 /// A pickle seen as a tree of containers with tensors and plain values as its leaves. Dicts, lists and tuples are containers; so are
 /// objects of unknown classes, whose attributes are their parts; a module's parts are those of its state dict.
 /// </summary>
-internal sealed class PickleTree(TorchRecipes recipes)
+internal sealed class PickleTree(TorchRecipes recipes, ScriptArchive? script = null)
 {
     // Parts of a file may share theirs, and counting each anew takes quadratic time.
     private const int MaxCounted = 1 << 21;
@@ -16,6 +17,9 @@ internal sealed class PickleTree(TorchRecipes recipes)
     private readonly Dictionary<PickleNode, IReadOnlyList<KeyValuePair<PickleNode, PickleNode>>> _distinct = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<PickleNode, TorchModule> _modules = new(ReferenceEqualityComparer.Instance);
     private int _counted;
+
+    /// <summary>Of TorchScript, the archive around the pickle.</summary>
+    public ScriptArchive? Script => script;
 
     /// <summary>The value that a node stands for.</summary>
     public PickleNode Resolve(PickleNode node) => recipes.Resolve(node);
