@@ -1,5 +1,3 @@
-using Weights.Formats.PyTorch.Containers;
-using Weights.Formats.PyTorch.Recipes;
 using Weights.Formats.PyTorch.Roots;
 using Weights.Formats.PyTorch.Tree;
 using Weights.IO;
@@ -11,53 +9,39 @@ namespace Weights.Formats.PyTorch;
 internal static class TorchReader
 {
     /// <summary>Whether the file is one that torch saved, in any of its layouts.</summary>
-    public static bool Sniff(Input input) => TorchZip.Sniff(input) || LegacyFile.Sniff(input.Head);
+    public static bool Sniff(Input input) => TorchFile.Sniff(input);
 
     /// <summary>Reads one file.</summary>
     public static Checkpoint Read(Input input, ReadOptions options)
     {
-        if (LegacyFile.Sniff(input.Head))
-        {
-            LegacyFile legacy = LegacyFile.Open(input);
-            return Read(input, options, legacy, legacy.Value, legacy.Calls, "the value's pickle", $"legacy, {Counted(legacy.Count)}");
-        }
-        if (!TorchZip.Sniff(input))
-        {
-            throw Diagnosis.Of(input);
-        }
-        TorchZip archive = TorchZip.Open(input);
-        if (archive.IsScript)
-        {
-            throw new WeightFileException(Fault.Unsupported, "is TorchScript, a program with its weights, which is not read; load it with torch.jit.load and save its state_dict()");
-        }
-        PickleMachine machine = new(archive.Pickle, archive.PickleName);
-        PickleNode value = machine.Run();
-        return Read(input, options, archive, value, machine.Calls, archive.PickleName, $"zip, {(archive.IsBigEndian ? "big" : "little")}-endian, {Counted(archive.Count)}");
-    }
-
-    private static string Counted(int storages) => storages == 1 ? "1 storage" : $"{storages} storages";
-
-    private static Checkpoint Read(Input input, ReadOptions options, StorageSource storages, PickleNode value, IReadOnlyList<PickleCall> calls, string pickleName, string variant)
-    {
-        PickleTree tree = new(new TorchRecipes(storages));
-        PickleNode root = tree.Resolve(value);
-        if (root is PickleCall call && !tree.HoldsTensors(root))
+        TorchFile file = TorchFile.Open(input);
+        if (file.Root is PickleCall call && !file.Tree.HoldsTensors(call))
         {
             throw new WeightFileException(Fault.Unsupported, $"holds no tensors, only {call.Kind}, which Python would make by calling it when it loads the file", offset: call.Offset);
         }
-        RootChoice choice = options.Root is { } path ? RootChoice.At(tree, root, path) : RootChoice.Default(tree, root);
+        RootChoice choice = options.Root is { } path ? RootChoice.At(file.Tree, file.Root, path) : RootChoice.Default(file.Tree, file.Root);
+        Origin origin = new(input.Path, "pytorch", file.Variant, input.Bytes.Length, "pt");
+        return Read(input, file.Tree, file.Root, choice, origin, () => InertCalls.Find(file.Tree, file.Calls, file.PickleName));
+    }
+
+    /// <summary>The chosen part of a tree as a checkpoint.</summary>
+    /// <param name="input">What the checkpoint closes.</param>
+    /// <param name="tree">Everything that was saved.</param>
+    /// <param name="root">The top of it.</param>
+    /// <param name="choice">The part that is the weights.</param>
+    /// <param name="origin">What it was read from.</param>
+    /// <param name="leftOut">What else is left out; asked when all that is wanted of the tree has been resolved.</param>
+    public static Checkpoint Read(Input input, PickleTree tree, PickleNode root, RootChoice choice, Origin origin, Func<IEnumerable<LeftOut>> leftOut)
+    {
         TensorCollector collector = new(tree, choice);
         collector.Run();
         MetadataReader metadata = new(tree, choice);
         MetadataValue.Map values = metadata.Read(root);
-        return new Checkpoint(
-            collector.Tensors.Select(static tensor => tensor.Tensor.ToTensor(tensor.Name)),
-            new Origin(input.Path, "pytorch", variant, input.Bytes.Length, "pt"),
-            input)
+        return new Checkpoint(collector.Tensors.Select(static tensor => tensor.Tensor.ToTensor(tensor.Name)), origin, input)
         {
             Metadata = values,
             Aliases = TorchAliases.Find(collector.Tensors),
-            LeftOut = [.. collector.LeftOut, .. metadata.LeftOut, .. InertCalls.Find(tree, calls, pickleName)],
+            LeftOut = [.. collector.LeftOut, .. metadata.LeftOut, .. leftOut()],
         };
     }
 }

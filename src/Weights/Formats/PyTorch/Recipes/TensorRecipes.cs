@@ -94,7 +94,7 @@ internal static class TensorRecipes
         }
         StorageSource source = recipes.Storages;
         long bytes = (long)Int128.Clamp((Int128)id.Count * element.Bytes, -1, long.MaxValue);
-        TorchStorage storage = new(id.Key, element, id.Count, source.IsBigEndian, () => source.Open(id.Key, bytes));
+        TorchStorage storage = new((source, id.Key), element, id.Count, source.IsBigEndian, () => source.Open(id.Key, bytes));
         return id.View is null ? storage : View(recipes, storage, id.View, ref problem);
     }
 
