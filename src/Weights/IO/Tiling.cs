@@ -22,6 +22,10 @@ internal static class Tiling
                 return $"do not lie inside the shape [{string.Join(", ", shape.ToArray())}]: one of [{string.Join(", ", tile.Sizes)}] begins at [{string.Join(", ", tile.Offsets)}]";
             }
         }
+        if (shape.Contains(0))
+        {
+            return null;
+        }
         for (int axis = 0; axis < shape.Length; axis++)
         {
             long size = shape[axis];

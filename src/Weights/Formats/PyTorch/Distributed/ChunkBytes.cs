@@ -5,7 +5,7 @@ namespace Weights.Formats.PyTorch.Distributed;
 /// </summary>
 internal sealed class ChunkBytes : ByteSource
 {
-    private readonly Item _item;
+    private readonly StoredItem _item;
     private readonly string _tensor;
     private readonly TorchElement _element;
     private readonly long[] _sizes;
@@ -16,7 +16,7 @@ internal sealed class ChunkBytes : ByteSource
     /// <param name="tensor">The tensor it is a part of, for messages.</param>
     /// <param name="element">What the tensor is made of.</param>
     /// <param name="sizes">The chunk's dimensions; its bytes fit 63 bits.</param>
-    public ChunkBytes(Item item, string tensor, TorchElement element, long[] sizes)
+    public ChunkBytes(StoredItem item, string tensor, TorchElement element, long[] sizes)
     {
         (_item, _tensor, _element, _sizes) = (item, tensor, element, sizes);
         Length = element.Bytes;

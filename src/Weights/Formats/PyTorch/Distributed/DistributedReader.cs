@@ -19,6 +19,9 @@ internal sealed class DistributedReader
     /// <summary>What the others end in.</summary>
     private const string ItemSuffix = ".distcp";
 
+    private const int BytesPerObject = 6;
+    private const int MostMoreObjects = 1 << 24;
+
     // Each is an archive of its own to open, half a millisecond; an optimizer's groups are some hundred of them.
     private const int MaxValues = 10_000;
 
@@ -56,9 +59,12 @@ internal sealed class DistributedReader
     {
         if (!Sniff(input))
         {
-            throw new WeightFileException(Fault.Unsupported, $"holds parts of a distributed checkpoint, which say nothing without the {MetadataName} of their folder; name the folder, or get that file if it is not there");
+            throw options.Folder is null
+                ? new WeightFileException(Fault.Unsupported, $"holds chunks of a distributed checkpoint, which say nothing without the {MetadataName} beside them; name that, or the folder")
+                : new WeightFileException(Fault.Corrupt, $"holds chunks of a distributed checkpoint, and the folder has no {MetadataName} to say of what: torch writes it last, so saving was not finished, or it was not copied");
         }
-        PickleMachine machine = new(input.Bytes, MetadataName);
+        // A chunk takes 125 bytes and 16 objects. So many more for each byte keeps what a stream can ask for in proportion to its length.
+        PickleMachine machine = new(input.Bytes, MetadataName) { MaxObjects = PickleLimits.Objects + (int)Math.Min(input.Bytes.Length / BytesPerObject, MostMoreObjects) };
         DistributedReader reader = new(input, DistributedMetadata.Read(machine.Run()));
         return reader.Read(options, machine.Calls);
     }
@@ -128,7 +134,7 @@ internal sealed class DistributedReader
         string? reason = _values.Count >= MaxValues ? $"the folder has more than {MaxValues:N0} values that are no tensors, which is data and no metadata"
             : place.Length > MaxValueBytes ? $"a value of {place.Length:N0} bytes that is no tensor, which is data and no metadata"
             : null;
-        Item? item = reason is null ? _files.Find(place) : null;
+        StoredItem? item = reason is null ? _files.Find(place) : null;
         reason ??= item!.IsSaved ? null : $"a value of {place.Length:N0} bytes that torch.save did not write, so that nothing says what it means";
         if (reason is not null)
         {
