@@ -87,8 +87,14 @@ internal sealed class DistributedMetadata
         return head.StartsWith((byte)0x80) && head.IndexOf("torch.distributed."u8) >= 0 && head.IndexOf("checkpoint.metadata"u8) >= 0 && head.IndexOf("Metadata"u8) >= 0;
     }
 
-    /// <summary>Whether a name is that of one of torch's classes for this.</summary>
-    public static bool IsClass(string? name) => name?.StartsWith("torch.distributed.", StringComparison.Ordinal) == true && s_classes.Contains(name[(name.LastIndexOf('.') + 1)..]);
+    /// <summary>Whether a call makes what torch puts into such a file.</summary>
+    public static bool IsExpected(PickleCall call) => TorchRecipes.NameOf(call.Callable) switch
+    {
+        null => false,
+        // With Python below 3.12, how a member of an enumeration is pickled.
+        "builtins.getattr" => call.Arguments is PickleTuple { Items: [PickleGlobal type, PickleText] } && IsClass(type.FullName),
+        { } name => IsClass(name),
+    };
 
     /// <summary>Reads what a pickle holds.</summary>
     /// <exception cref="WeightFileException">It is something else.</exception>
@@ -100,6 +106,8 @@ internal sealed class DistributedMetadata
     /// <summary>Where an entry's chunk is, or its value; null when nothing says.</summary>
     public ItemPlace? Find(DistributedEntry entry, long[]? offsets) =>
         _items.GetValueOrDefault(new ItemKey(entry.Name, offsets)) ?? (entry.Chunks.Count <= 1 ? _items.GetValueOrDefault(new ItemKey(entry.Name, null)) : null);
+
+    private static bool IsClass(string name) => name.StartsWith("torch.distributed.", StringComparison.Ordinal) && s_classes.Contains(name[(name.LastIndexOf('.') + 1)..]);
 
     private DistributedEntry Entry(string name, PickleNode value)
     {

@@ -150,7 +150,7 @@ internal sealed class DistributedReader
 
     private IEnumerable<LeftOut> Inert(PickleTree tree, IReadOnlyList<PickleCall> calls)
     {
-        IEnumerable<LeftOut> metadata = InertCalls.Find(tree, calls.Where(static call => !DistributedMetadata.IsClass(TorchRecipes.NameOf(call.Callable))), MetadataName);
+        IEnumerable<LeftOut> metadata = InertCalls.Find(tree, calls.Where(static call => !DistributedMetadata.IsExpected(call)), MetadataName);
         IEnumerable<LeftOut> values = _values.Where(static file => file.Calls.Count > 0).SelectMany(static file => InertCalls.Find(file.Tree, file.Calls, file.PickleName));
         return metadata.Concat(values).DistinctBy(static entry => entry.Path);
     }
