@@ -18,7 +18,7 @@ namespace Weights.Formats.PyTorch
 
         public override string Name => "pytorch";
 
-        public override string Title => "PyTorch checkpoints (torch.save)";
+        public override string Title => "PyTorch checkpoints (torch.save), distributed ones and DeepSpeed's by their folder";
 
         public override IReadOnlyList<string> Extensions { get; } = [".pt", ".pth", ".bin", ".ckpt", ".th", ".ptl", ".jit", ".pth.tar"];
 

@@ -111,9 +111,9 @@ internal static class DeepSpeedReader
             {
                 continue;
             }
-            if (tensors.ContainsKey(name))
+            if (tensors.TryGetValue(name, out TorchTensor? read))
             {
-                halves++;
+                halves += ReferenceEquals(read, node) ? 0 : 1;
             }
             else
             {
