@@ -15,6 +15,9 @@ import types
 import safetensors
 import safetensors.torch
 import torch
+import torch.distributed.checkpoint as dcp
+from torch.distributed._shard.sharded_tensor import Shard as LocalShard, init_from_local_shards
+from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
 sys.path[:0] = [str(FIXTURES / "safetensors"), str(FIXTURES / "pytorch")]
@@ -23,6 +26,7 @@ from listing import DTYPES, as_tensor, children, identity, tensor_bytes, tensors
 
 SEED = int(os.environ.get("WEIGHTS_SEED", "1"))
 RANDOM_CHECKPOINTS = 40
+RANDOM_DISTRIBUTED = 20
 PYTORCH = (".pt", ".pth", ".bin", ".ckpt", ".tar")
 NOT_IN_SAFETENSORS = {"C32", "C128"}
 NOT_IN_TORCH = {"F4", "F6_E2M3", "F6_E3M2", "F8_E8M0"}  # torch 2.6
@@ -263,6 +267,65 @@ def random_checkpoints():
             check_ways(f"random checkpoint {SEED}.{number}", source, rows_of(value), folder, ("--root", "."))
 
 
+# --- distributed checkpoints ---
+
+def cut(rng, shape, cuts):
+    """Boxes of that shape, as many as there are cuts and one more."""
+    boxes = [([0] * len(shape), list(shape))]
+    for _ in range(cuts):
+        offsets, sizes = boxes.pop(rng.randrange(len(boxes)))
+        axis = rng.randrange(len(shape))
+        first = rng.randint(1, sizes[axis] - 1) if sizes[axis] > 1 else sizes[axis]
+        boxes.append((offsets, [*sizes[:axis], first, *sizes[axis + 1:]]))
+        if first < sizes[axis]:
+            boxes.append(([*offsets[:axis], offsets[axis] + first, *offsets[axis + 1:]], [*sizes[:axis], sizes[axis] - first, *sizes[axis + 1:]]))
+    return boxes
+
+
+def in_boxes(rng, tensor):
+    """A tensor that is saved in chunks."""
+    shards = [LocalShard.from_tensor_and_offsets(tensor[tuple(slice(o, o + s) for o, s in zip(offsets, sizes))].contiguous(), offsets, 0)
+              for offsets, sizes in cut(rng, tensor.shape, rng.randint(0, 9))]
+    return init_from_local_shards(shards, tensor.size())
+
+
+def without_gaps(value):
+    """What torch can load again: no empty containers, and no integers as keys."""
+    if isinstance(value, dict):
+        value = {str(key): without_gaps(child) for key, child in value.items()}
+        return {key: child for key, child in value.items() if not isinstance(child, (dict, list, tuple)) or child}
+    if isinstance(value, (list, tuple)):
+        return [child for child in map(without_gaps, value) if not isinstance(child, (dict, list, tuple)) or child]
+    return value.resolve_conj() if isinstance(value, torch.Tensor) else value
+
+
+def distributed():
+    """A folder is read as what torch's own dcp_to_torch_save makes of it is, for each root."""
+    with tempfile.TemporaryDirectory() as name:
+        torch.distributed.init_process_group("gloo", init_method=f"file://{name}/ranks", rank=0, world_size=1)
+        for number in range(RANDOM_DISTRIBUTED):
+            rng = random.Random(SEED * 1000 + number)
+            value = without_gaps({"model": random_value(rng, []), "optimizer": random_value(rng, []), "step": 7, "first": torch.ones(1)})
+            for i in range(3):
+                shape = [rng.randint(1, 9) for _ in range(rng.randint(1, 4))]
+                value["model"][f"boxes{i}"] = in_boxes(rng, torch.arange(float(torch.Size(shape).numel())).reshape(shape))
+            folder, whole = pathlib.Path(name) / f"{number}", pathlib.Path(name) / f"{number}.pt"
+            try:
+                dcp.save(value, checkpoint_id=str(folder))
+                dcp_to_torch_save(str(folder), str(whole))
+            except Exception as error:  # names that are the same when they are joined
+                print(f"skipped  distributed checkpoint {SEED}.{number}: torch: {' '.join(str(error).split())[-100:]}")
+                continue
+
+            def check(options):
+                there, here = pathlib.Path(name) / "there.pt", pathlib.Path(name) / "here.pt"
+                same(read(convert(whole, there, "--force", *options))[0], read(convert(folder, here, "--force", *options))[0])
+
+            for options in ((), ("--root", "."), ("--root", "model")):
+                attempt(f"distributed checkpoint {SEED}.{number} {' '.join(options)}", lambda: check(options))
+        torch.distributed.destroy_process_group()
+
+
 # --- shards ---
 
 def sharded():
@@ -385,6 +448,7 @@ if __name__ == "__main__":
     BINARY = ["dotnet", program] if program.endswith(".dll") else [program]
     fixtures()
     random_checkpoints()
+    distributed()
     sharded()
     aliases_dropped()
     for extra in sys.argv[2:]:

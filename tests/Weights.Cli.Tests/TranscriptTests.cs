@@ -73,8 +73,23 @@ public sealed partial class TranscriptTests
                 Assert.Equal(2, parts.Length);
                 string target = Path.Combine(folder, parts[0]);
                 Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-                File.Copy(Fixtures.Path(parts[1]), target);
+                CopyAll(Fixtures.Path(parts[1]), target);
             }
+        }
+    }
+
+    // A checkpoint may be a folder.
+    private static void CopyAll(string source, string target)
+    {
+        if (!Directory.Exists(source))
+        {
+            File.Copy(source, target);
+            return;
+        }
+        Directory.CreateDirectory(target);
+        foreach (string path in Directory.EnumerateFileSystemEntries(source))
+        {
+            CopyAll(path, Path.Combine(target, Path.GetFileName(path)));
         }
     }
 

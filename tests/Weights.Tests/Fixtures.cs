@@ -20,21 +20,30 @@ internal static class Fixtures
     public static TheoryData<string> All(string kind) => [.. Names(kind)];
 
     /// <summary>As <see cref="All"/>, as plain strings.</summary>
-    public static IReadOnlyList<string> Names(string kind)
+    public static IReadOnlyList<string> Names(string kind) => Find(kind, static folder => Directory.EnumerateFiles(folder).Where(IsWeightFile));
+
+    /// <summary>Every folder that is one checkpoint; its files are not among <see cref="Names"/>.</summary>
+    public static IReadOnlyList<string> Folders(string kind) => Find(kind, static folder => Directory.EnumerateDirectories(folder).Where(IsCheckpoint));
+
+    private static IReadOnlyList<string> Find(string kind, Func<string, IEnumerable<string>> within)
     {
-        List<string> files = [];
-        foreach (string format in Directory.EnumerateDirectories(s_root))
+        List<string> found = [];
+        Stack<string> open = new(Directory.EnumerateDirectories(s_root).Select(format => System.IO.Path.Combine(format, kind)).Where(Directory.Exists));
+        while (open.TryPop(out string? folder))
         {
-            string folder = System.IO.Path.Combine(format, kind);
-            if (Directory.Exists(folder))
+            found.AddRange(within(folder));
+            foreach (string inner in Directory.EnumerateDirectories(folder).Where(static inner => !IsCheckpoint(inner)))
             {
-                files.AddRange(Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Where(IsWeightFile));
+                open.Push(inner);
             }
         }
-        return files.Count == 0
+        return found.Count == 0
             ? throw new InvalidOperationException($"there are no fixtures of kind '{kind}' under {s_root}")
-            : [.. files.Select(static file => System.IO.Path.GetRelativePath(s_root, file).Replace('\\', '/')).Order(StringComparer.Ordinal)];
+            : [.. found.Select(static path => System.IO.Path.GetRelativePath(s_root, path).Replace('\\', '/')).Order(StringComparer.Ordinal)];
     }
+
+    // Folders that only sort fixtures have names of one word.
+    private static bool IsCheckpoint(string folder) => System.IO.Path.GetFileName(folder).Contains('-');
 
     private static bool IsWeightFile(string path)
     {

@@ -11,15 +11,17 @@ public abstract partial class Format
     public static Checkpoint Open(string path, ReadOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(path);
+        options ??= new ReadOptions();
         if (Directory.Exists(path))
         {
-            path = FileOfFolder(path);
+            FolderFile file = FileOfFolder(new Folder(path));
+            options = options with { Folder = file.Folder };
+            path = Path.Combine(file.Folder.Path, file.Name);
         }
         FileInput input = new(path);
         try
         {
             Format format = Detect(input);
-            options ??= new ReadOptions();
             if (!format.HasRoots && options.Root is not (null or "."))
             {
                 throw new WeightFileException(Fault.Unsupported, $"is a {format.Name} file, which has no parts to choose from; leave out the root {WeightFileException.Quote(options.Root)}");
@@ -73,34 +75,28 @@ public abstract partial class Format
         return longest;
     }
 
-    private static string FileOfFolder(string folder)
+    private static FolderFile FileOfFolder(Folder folder)
     {
-        List<string> names;
-        try
+        FolderFile[] found = [.. All.SelectMany(format => format.FindInFolder(folder)).Distinct().OrderBy(Name, StringComparer.Ordinal)];
+        if (found is [var only])
         {
-            names = [.. Directory.EnumerateFiles(folder).Select(static path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+            return only;
         }
-        catch (UnauthorizedAccessException error)
-        {
-            throw new IOException($"{Printable.Escape(folder)}: permission denied", error);
-        }
-        string[] candidates = [.. All.Select(format => format.FindInFolder(names)).OfType<string>().Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
-        if (candidates.Length == 1)
-        {
-            return Path.Combine(folder, candidates[0]);
-        }
-        string[] files = [.. names.Where(static name => ByExtension(name) is not null)];
+        string[] candidates = [.. found.Select(Name)];
+        string[] files = [.. folder.Names.Where(static name => ByExtension(name) is not null)];
         string[] indexes = [.. files.Where(static name => name.EndsWith(ShardIndex.Suffix, StringComparison.OrdinalIgnoreCase))];
         string[] wholes = candidates.Length > 0 ? candidates : indexes.Length > 1 ? indexes : [];
         throw new WeightFileException(
             Fault.Unsupported,
             files.Length switch
             {
-                0 => $"is a folder without a weight file in it; those end in {string.Join(", ", All.SelectMany(static format => format.Extensions).Distinct().Order(StringComparer.Ordinal))}",
+                0 when wholes.Length == 0 => $"is a folder without a weight file in it; those end in {string.Join(", ", All.SelectMany(static format => format.Extensions).Distinct().Order(StringComparer.Ordinal))}",
                 _ when wholes.Length > 0 => $"is a folder with several checkpoints: {Some(wholes)}; name the one to open",
                 _ => $"is a folder with several weight files and no index that makes them one checkpoint: {Some(files)}; name the one to open, or get the index",
             },
-            folder);
+            folder.Path);
+
+        string Name(FolderFile file) => file.Folder == folder ? file.Name : $"{Path.GetFileName(file.Folder.Path)}/{file.Name}";
     }
 
     private static string Some(string[] names)

@@ -13,6 +13,9 @@ public sealed record ReadOptions
 
     /// <summary>Whether quantised tensors are read as the floats that their integers stand for, instead of as integers, scales and zero points.</summary>
     public bool Dequantize { get; init; }
+
+    /// <summary>The folder that the file stands for, where a folder was given.</summary>
+    internal Folder? Folder { get; init; }
 }
 
 /// <summary>What a writer does with names that are one tensor.</summary>
@@ -80,12 +83,17 @@ public abstract partial class Format
     /// <summary>Whether the file is of this format, by its content; the extension does not count. Never throws but for <see cref="IOException"/>.</summary>
     public abstract bool Sniff(Input input);
 
-    /// <summary>The file of a folder that stands for all of it (an index of shards, or the only file there is), or null.</summary>
-    /// <param name="names">Names of the files in the folder, sorted.</param>
-    public virtual string? FindInFolder(IReadOnlyList<string> names)
+    /// <summary>
+    /// The files of a folder that each stand for one checkpoint: an index of shards, say, or the only file there is. More than one is for the
+    /// user to choose from.
+    /// </summary>
+    /// <exception cref="WeightFileException">What is in the folder names something that is not there, or outside of it.</exception>
+    /// <exception cref="IOException">It could not be read.</exception>
+    public virtual IReadOnlyList<FolderFile> FindInFolder(Folder folder)
     {
-        List<string> files = [.. names.Where(name => Extensions.Any(extension => name.EndsWith(extension, StringComparison.OrdinalIgnoreCase)))];
-        return files.Count == 1 ? files[0] : null;
+        ArgumentNullException.ThrowIfNull(folder);
+        string[] files = [.. folder.Names.Where(name => Extensions.Any(extension => name.EndsWith(extension, StringComparison.OrdinalIgnoreCase)))];
+        return files is [var only] ? [new FolderFile(folder, only)] : [];
     }
 
     /// <summary>Reads the index; tensors read their bytes from the input when they are asked.</summary>

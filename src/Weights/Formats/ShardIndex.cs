@@ -34,18 +34,18 @@ internal sealed class ShardIndex
     public MetadataValue.Map Metadata => _metadata;
 
     /// <summary>The file of a folder that stands for the whole: the only index, or without one the only file.</summary>
-    /// <param name="names">Names of the files in the folder.</param>
+    /// <param name="folder">The folder.</param>
     /// <param name="extensions">What the format's files end in, with the dot.</param>
-    public static string? FindInFolder(IReadOnlyList<string> names, IReadOnlyList<string> extensions)
+    public static IReadOnlyList<FolderFile> FindInFolder(Folder folder, IReadOnlyList<string> extensions)
     {
         List<string> found = Ending(Suffix);
         if (found.Count == 0)
         {
             found = Ending("");
         }
-        return found.Count == 1 ? found[0] : null;
+        return found is [var only] ? [new FolderFile(folder, only)] : [];
 
-        List<string> Ending(string suffix) => [.. names.Where(name => extensions.Any(extension => name.EndsWith(extension + suffix, StringComparison.OrdinalIgnoreCase)))];
+        List<string> Ending(string suffix) => [.. folder.Names.Where(name => extensions.Any(extension => name.EndsWith(extension + suffix, StringComparison.OrdinalIgnoreCase)))];
     }
 
     /// <summary>Whether the file is an index of shards that end in one of <paramref name="extensions"/>, judged by the first of them, else by its own name.</summary>

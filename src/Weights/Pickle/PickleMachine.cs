@@ -31,6 +31,9 @@ internal sealed partial class PickleMachine
     /// <param name="start">Where in <paramref name="source"/> it begins.</param>
     public PickleMachine(ByteSource source, string name, long start = 0) => _cursor = new PickleCursor(source, name, start);
 
+    /// <summary>Most containers, names and calls; more than <see cref="PickleLimits.Objects"/> where an honest stream has so many.</summary>
+    public int MaxObjects { get; init; } = PickleLimits.Objects;
+
     /// <summary>Every name of a class or function, in the order of the stream.</summary>
     public IReadOnlyList<PickleGlobal> Globals => _globals;
 
@@ -148,9 +151,9 @@ internal sealed partial class PickleMachine
     /// <summary>Pushes what takes a place in memory of its own.</summary>
     private void PushNew(PickleNode node)
     {
-        if (++_objects > PickleLimits.Objects)
+        if (++_objects > MaxObjects)
         {
-            throw Refuse(Fault.Unsupported, $"the pickle has more than {PickleLimits.Objects:N0} containers, names and calls");
+            throw Refuse(Fault.Unsupported, $"the pickle has more than {MaxObjects:N0} containers, names and calls");
         }
         Push(node);
     }

@@ -14,9 +14,9 @@ public class HostileInputTests
 
     public static TheoryData<string> Valid() => Fixtures.All("valid");
 
-    public static TheoryData<string> Invalid() => Fixtures.All("invalid");
+    public static TheoryData<string> Invalid() => [.. Fixtures.Names("invalid"), .. Fixtures.Folders("invalid")];
 
-    public static TheoryData<string> Small() => [.. Fixtures.Names("valid").Where(static name => new FileInfo(Fixtures.Path(name)).Length <= LargestFixture)];
+    public static TheoryData<string> Small() => [.. Fixtures.Names("valid").Concat(Fixtures.Folders("valid").Select(static folder => $"{folder}/.metadata").Where(static name => File.Exists(Fixtures.Path(name)))).Where(static name => new FileInfo(Fixtures.Path(name)).Length <= LargestFixture)];
 
     [Theory]
     [MemberData(nameof(Valid))]
@@ -110,7 +110,7 @@ public class HostileInputTests
     private static Dictionary<string, ReadOnlyMemory<byte>> Siblings(string name)
     {
         string folder = System.IO.Path.GetDirectoryName(Fixtures.Path(name))!;
-        return name.EndsWith(".index.json", StringComparison.Ordinal)
+        return name.EndsWith(".index.json", StringComparison.Ordinal) || name.EndsWith("/.metadata", StringComparison.Ordinal)
             ? Directory.EnumerateFiles(folder).ToDictionary(static path => System.IO.Path.GetFileName(path), static path => (ReadOnlyMemory<byte>)File.ReadAllBytes(path))
             : [];
     }

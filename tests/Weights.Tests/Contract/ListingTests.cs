@@ -10,7 +10,7 @@ public class ListingTests
     public static TheoryData<string, string> Listings()
     {
         TheoryData<string, string> data = [];
-        foreach (string name in Fixtures.Names("valid"))
+        foreach (string name in Fixtures.Names("valid").Concat(Fixtures.Folders("valid")))
         {
             string path = Fixtures.Path(name);
             foreach (string listing in Directory.EnumerateFiles(Path.GetDirectoryName(path)!, Path.GetFileName(path) + ".*json").Order(StringComparer.Ordinal))

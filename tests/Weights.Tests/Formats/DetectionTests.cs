@@ -61,6 +61,46 @@ public class DetectionTests
         Assert.Contains(part, error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("several checkpoints: '.metadata', 'model.safetensors'; name the one", ".metadata", "__0_0.distcp", "model.safetensors", "a.pt")]
+    [InlineData("several checkpoints: '.metadata', 'mp_rank_00_model_states.pt'; name the one", ".metadata", "__0_0.distcp", "mp_rank_00_model_states.pt")]
+    [InlineData("several checkpoints: 'model.safetensors', 'step-7/mp_rank_00_model_states.pt'; name the one", "latest", "model.safetensors", "step-7/mp_rank_00_model_states.pt", "step-7/x.pt")]
+    [InlineData("several checkpoints: 'mp_rank_00_model_states.pt', 'step-7/mp_rank_00_model_states.pt'; name the one", "latest", "mp_rank_00_model_states.pt", "step-7/mp_rank_00_model_states.pt")]
+    public void A_folder_that_many_files_make_a_checkpoint_is_told_from_those_beside_it(string part, params string[] names)
+    {
+        using TemporaryFolder folder = new();
+        Directory.CreateDirectory(folder.File("step-7"));
+        foreach (string name in names)
+        {
+            File.WriteAllText(folder.File(name), name == "latest" ? "step-7\n" : "");
+        }
+        WeightFileException error = Assert.Throws<WeightFileException>(() => Format.Open(folder.Path));
+        Assert.Equal((Fault.Unsupported, folder.Path), (error.Fault, error.File));
+        Assert.Contains(part, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("is the checkpoint that the file 'latest' beside it names, and has no", "step-7")]
+    [InlineData("names the checkpoint 'step-8', which is not there", "step-8")]
+    [InlineData("names the folder '..', which is not a plain name", "..")]
+    [InlineData("names the folder '/etc', which is not a plain name", "/etc")]
+    public void What_names_a_checkpoint_that_is_none_is_refused(string part, string tag)
+    {
+        using TemporaryFolder folder = new();
+        Directory.CreateDirectory(folder.File("step-7"));
+        File.WriteAllText(folder.File("latest"), tag);
+        Assert.Contains(part, Assert.Throws<WeightFileException>(() => Format.Open(folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_file_that_only_has_the_name_of_a_pointer_is_none()
+    {
+        using TemporaryFolder folder = new();
+        File.WriteAllBytes(folder.File("latest"), [0, 1, 2]);
+        File.WriteAllBytes(folder.File("model.safetensors"), s_file);
+        Format.Open(folder.Path).Dispose();
+    }
+
     [Fact]
     public void What_is_not_there_is_an_error_of_reading()
     {

@@ -1,4 +1,6 @@
 using Weights.Formats.PyTorch;
+using Weights.Formats.PyTorch.DeepSpeed;
+using Weights.Formats.PyTorch.Distributed;
 using Weights.Formats.PyTorch.Writing;
 using Weights.IO;
 
@@ -16,7 +18,7 @@ namespace Weights.Formats.PyTorch
 
         public override string Name => "pytorch";
 
-        public override string Title => "PyTorch checkpoints (torch.save)";
+        public override string Title => "PyTorch checkpoints (torch.save), distributed ones and DeepSpeed's by their folder";
 
         public override IReadOnlyList<string> Extensions { get; } = [".pt", ".pth", ".bin", ".ckpt", ".th", ".ptl", ".jit", ".pth.tar"];
 
@@ -28,12 +30,18 @@ namespace Weights.Formats.PyTorch
 
         public override bool WritesShards => true;
 
-        public override bool Sniff(Input input) => TorchReader.Sniff(input) || IsIndex(input);
+        public override bool Sniff(Input input) => TorchReader.Sniff(input) || DistributedReader.Sniff(input) || IsIndex(input);
 
-        public override string? FindInFolder(IReadOnlyList<string> names) => ShardIndex.FindInFolder(names, Extensions);
+        public override IReadOnlyList<FolderFile> FindInFolder(Folder folder)
+        {
+            IReadOnlyList<FolderFile> saved = [.. DistributedReader.FindInFolder(folder), .. DeepSpeedFiles.FindInFolder(folder)];
+            return saved.Count > 0 ? saved : ShardIndex.FindInFolder(folder, Extensions);
+        }
 
         public override Checkpoint Read(Input input, ReadOptions options) => IsIndex(input)
             ? ShardSet.Open(input, ShardIndex.Read(input.Bytes), Name, shard => TorchReader.Read(shard, options))
+            : DistributedReader.Sniff(input) || DistributedReader.IsItems(input.FileName) ? DistributedReader.Read(input, options)
+            : options.Folder is { } folder && DeepSpeedFiles.Are(folder) ? DeepSpeedReader.Read(input, folder, options)
             : TorchReader.Read(input, options);
 
         public override IReadOnlyList<FileLayout> Layout(Checkpoint checkpoint, string fileName, WriteOptions options, Ledger ledger) =>

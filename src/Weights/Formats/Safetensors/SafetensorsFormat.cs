@@ -34,7 +34,7 @@ namespace Weights.Formats.Safetensors
         public override bool Sniff(Input input) => LooksLikeFile(input.Head) || ShardIndex.Sniff(input, [Extension]);
 
         /// <inheritdoc/>
-        public override string? FindInFolder(IReadOnlyList<string> names) => ShardIndex.FindInFolder(names, [Extension]);
+        public override IReadOnlyList<FolderFile> FindInFolder(Folder folder) => ShardIndex.FindInFolder(folder, [Extension]);
 
         /// <inheritdoc/>
         public override Checkpoint Read(Input input, ReadOptions options) =>
