@@ -29,7 +29,19 @@ internal sealed partial class PickleMachine
     /// <param name="source">The stream, or what it is a part of.</param>
     /// <param name="name">What the stream is called in messages.</param>
     /// <param name="start">Where in <paramref name="source"/> it begins.</param>
-    public PickleMachine(ByteSource source, string name, long start = 0) => _cursor = new PickleCursor(source, name, start);
+    public PickleMachine(ByteSource source, string name, long start = 0)
+        : this(new PickleCursor(source, name, start))
+    {
+    }
+
+    /// <param name="cursor">Where the stream begins; another pickle may follow it and be read through the same window.</param>
+    public PickleMachine(PickleCursor cursor) => _cursor = cursor;
+
+    /// <summary>
+    /// For whoever judges a stream and does not use its values: a class by its number in Python's extension registry is a global that
+    /// nobody knows, a buffer outside of the stream is empty, and globals are told whether they were handed on.
+    /// </summary>
+    public bool IsLenient { get; init; }
 
     /// <summary>Every name of a class or function, in the order of the stream.</summary>
     public IReadOnlyList<PickleGlobal> Globals => _globals;
@@ -66,6 +78,9 @@ internal sealed partial class PickleMachine
             }
         }
     }
+
+    /// <summary>Looks through what follows a break, from the opcode that could not be read, for names.</summary>
+    public PickleSweep Sweep(ByteSource source) => new(source, _at, _memo, [.. _stack.TakeLast(2).OfType<PickleText>()]);
 
     private bool Memo(PickleOpcode opcode)
     {
