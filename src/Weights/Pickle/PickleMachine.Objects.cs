@@ -115,7 +115,7 @@ internal sealed partial class PickleMachine
         return Record(new PickleGlobal(module, ReadName(), _at));
     }
 
-    private string ReadName() => _texts.Get(_cursor.ReadLine(PickleLimits.NameLine, _at))?.Text
+    private string ReadName() => Texts.Get(_cursor.ReadLine(PickleLimits.NameLine, _at))?.Text
         ?? throw Refuse(Fault.Corrupt, "the pickle names a module or class in something that is no UTF-8; it is damaged");
 
     private PickleGlobal MakeGlobal(PickleNode module, PickleNode name)

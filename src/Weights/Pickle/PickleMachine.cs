@@ -18,12 +18,10 @@ internal sealed partial class PickleMachine
     private readonly List<PickleNode> _stack = [];
     private readonly List<int> _marks = []; // Height of the stack at each mark.
     private readonly PickleMemo _memo = new();
-    private readonly PickleTexts _texts = new();
     private readonly List<PickleGlobal> _globals = [];
     private readonly List<PickleCall> _calls = [];
     private readonly List<PicklePersistentId> _persistentIds = [];
     private long _at; // Where the current opcode stands.
-    private int _opcodes;
     private int _objects;
 
     /// <param name="source">The stream, or what it is a part of.</param>
@@ -42,6 +40,15 @@ internal sealed partial class PickleMachine
     /// nobody knows, a buffer outside of the stream is empty, and globals are told whether they were handed on.
     /// </summary>
     public bool IsLenient { get; init; }
+
+    /// <summary>Most opcodes that are read; fewer where several pickles share an allowance.</summary>
+    public int MostOpcodes { get; init; } = PickleLimits.Opcodes;
+
+    /// <summary>Short texts met so far, which the pickles of one file may share.</summary>
+    public PickleTexts Texts { get; init; } = new();
+
+    /// <summary>Opcodes read so far.</summary>
+    public int Opcodes { get; private set; }
 
     /// <summary>Every name of a class or function, in the order of the stream.</summary>
     public IReadOnlyList<PickleGlobal> Globals => _globals;
@@ -64,9 +71,9 @@ internal sealed partial class PickleMachine
         {
             _at = _cursor.Position;
             PickleOpcode opcode = (PickleOpcode)_cursor.ReadByte(_at);
-            if (++_opcodes > PickleLimits.Opcodes)
+            if (++Opcodes > MostOpcodes)
             {
-                throw Refuse(Fault.Unsupported, $"the pickle has more than {PickleLimits.Opcodes:N0} opcodes");
+                throw Refuse(Fault.Unsupported, $"the pickle has more than {MostOpcodes:N0} opcodes");
             }
             if (opcode == PickleOpcode.Stop)
             {

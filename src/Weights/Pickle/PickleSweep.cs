@@ -51,6 +51,9 @@ internal sealed class PickleSweep
     /// <summary>Names that could be those of Python, in the order of the stream.</summary>
     public IReadOnlyList<PickleGlobal> Globals => _globals;
 
+    /// <summary>Whether an opcode names something, whatever that is called.</summary>
+    public bool HasNames { get; private set; }
+
     /// <summary>Whether there were more names than are kept.</summary>
     public bool HasMoreNames { get; private set; }
 
@@ -79,10 +82,10 @@ internal sealed class PickleSweep
         return this;
     }
 
-    /// <summary>Up to STOP or the first byte that is no opcode.</summary>
-    public PickleSweep RunToStop()
+    /// <summary>Up to STOP or the first byte that is no opcode, or over as many opcodes.</summary>
+    public PickleSweep RunToStop(int most = int.MaxValue)
     {
-        while (Position < _end && !HasJunk && !HasStopped)
+        while (Position < _end && !HasJunk && !HasStopped && Opcodes < most)
         {
             Step();
         }
@@ -102,6 +105,7 @@ internal sealed class PickleSweep
         }
         Opcodes++;
         Position = next;
+        HasNames |= opcode is PickleOpcode.Global or PickleOpcode.Inst or PickleOpcode.StackGlobal or PickleOpcode.Ext1 or PickleOpcode.Ext2 or PickleOpcode.Ext4;
         Note(opcode, at, next);
     }
 
@@ -150,9 +154,20 @@ internal sealed class PickleSweep
 
     private long FindNewline(long at)
     {
+        if (at >= _end)
+        {
+            return long.MaxValue;
+        }
+        ByteAt(at);
+        int index = (int)(at - _windowStart);
+        int near = _window.AsSpan(index, _windowLength - index).IndexOf((byte)'\n');
+        if (near >= 0)
+        {
+            return at + near;
+        }
         // The window stays where it is: the search may run far ahead of the walk.
-        Span<byte> chunk = stackalloc byte[512];
-        for (long position = at; position < _end; position += chunk.Length)
+        Span<byte> chunk = stackalloc byte[4096];
+        for (long position = _windowStart + _windowLength; position < _end; position += chunk.Length)
         {
             Span<byte> part = chunk[..(int)Math.Min(chunk.Length, _end - position)];
             _source.Read(position, part);
@@ -276,6 +291,11 @@ internal sealed class PickleSweep
         {
             return null;
         }
+        long index = place.Start - _windowStart;
+        if (index >= 0 && index + place.Length <= _windowLength)
+        {
+            return Encoding.Latin1.GetString(_window, (int)index, (int)place.Length);
+        }
         byte[] bytes = new byte[place.Length];
         _source.Read(place.Start, bytes);
         return Encoding.Latin1.GetString(bytes);
@@ -292,13 +312,13 @@ internal sealed class PickleSweep
     // Asked before a name is read: a file may have millions.
     private bool IsFull() => HasMoreNames = _globals.Count >= MostNames;
 
-    // Identifiers with dots between: what happens to stand in the bytes of tensors is not taken for a name.
+    // Identifiers with dots between, as modules may be called, also with hyphens: what happens to stand in the bytes of tensors is not taken for a name.
     private static bool IsName(string text)
     {
         bool starts = true;
         foreach (char letter in text)
         {
-            if (letter == '.' ? starts : !(char.IsAsciiLetter(letter) || letter == '_' || letter > 127 || (!starts && char.IsAsciiDigit(letter))))
+            if (letter == '.' ? starts : !(char.IsAsciiLetter(letter) || letter == '_' || letter > 127 || (!starts && (char.IsAsciiDigit(letter) || letter == '-'))))
             {
                 return false;
             }

@@ -1,5 +1,6 @@
 using System.Text;
 using Weights.IO;
+using Weights.Pickle;
 using Weights.Scanning.Containers;
 
 namespace Weights.Scanning;
@@ -45,6 +46,9 @@ internal sealed class FileScan
 
     /// <summary>What is left to spend.</summary>
     public ScanBudget Budget { get; }
+
+    /// <summary>Short texts of its pickles.</summary>
+    public PickleTexts Texts { get; } = new();
 
     /// <summary>Whether the archive being read is one of TorchScript.</summary>
     public bool IsTorchScript { get; private set; }
@@ -134,7 +138,7 @@ internal sealed class FileScan
         {
             PartRole.Pickle => true,
             PartRole.Raw => PickleStreams.Begin(bytes, 0, isWhole: false),
-            _ => PickleStreams.HasSignature(head) || PickleStreams.Begin(bytes, 0, isWhole: role == PartRole.File),
+            _ => PickleStreams.HasSignature(bytes, 0) || PickleStreams.Begin(bytes, 0, isWhole: role == PartRole.File),
         };
         if (isPickle)
         {
@@ -245,6 +249,11 @@ internal sealed class FileScan
     {
         if (part.Crc32 == 0 || role == PartRole.Raw || contents.Length > ScanBudget.LargestInflated)
         {
+            return;
+        }
+        if (!Budget.TakeRead(contents.Length))
+        {
+            Fault(name, null, "the file's parts overlap or repeat so much that their checksums were not compared");
             return;
         }
         uint crc32 = 0;

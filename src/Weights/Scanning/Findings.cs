@@ -27,12 +27,20 @@ internal sealed class Findings(ScanOptions options)
     /// <param name="stream">Where: which pickle.</param>
     /// <param name="offset">Where in it.</param>
     /// <param name="call">The call, if it is called.</param>
-    public void Add(string name, Verdict verdict, string? reason, bool takesWildcards, string stream, long offset, PickleCall? call)
+    /// <returns>The finding, for <see cref="Again"/>.</returns>
+    public ScanFinding Add(string name, Verdict verdict, string? reason, bool takesWildcards, string stream, long offset, PickleCall? call)
     {
         ScanFinding finding = Get(name, verdict, reason, takesWildcards);
+        Again(finding, stream, offset, call);
+        return finding;
+    }
+
+    /// <summary>Counts a name that is known already.</summary>
+    public void Again(ScanFinding finding, string stream, long offset, PickleCall? call)
+    {
         finding.Count++;
         // Of what is harmless one place tells enough.
-        int most = verdict >= Verdict.Unknown ? MostPlaces : 1;
+        int most = finding.Verdict >= Verdict.Unknown ? MostPlaces : 1;
         if (finding.PlaceList.Count < most && _places < MostPlacesInAll)
         {
             _places++;

@@ -19,8 +19,26 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
         return sweep.HasStopped ? sweep.Globals.Count > 0 || (isWhole && sweep.Opcodes > 1) : sweep.Globals.Count > 0 && sweep.HasCalls;
     }
 
-    /// <summary>Whether bytes begin with the opcode that begins pickles since protocol 2.</summary>
-    public static bool HasSignature(ReadOnlySpan<byte> head) => head.Length >= 2 && head[0] == (byte)PickleOpcode.Proto && head[1] <= PickleMachine.LastProtocol;
+    /// <summary>
+    /// Whether bytes begin with the opcode that begins pickles since protocol 2, and do not end as one within a few opcodes without
+    /// having named anything: so do lengths and numbers of other formats.
+    /// </summary>
+    public static bool HasSignature(ByteSource source, long start)
+    {
+        const int fewest = 8;
+        Span<byte> head = stackalloc byte[2];
+        if (source.Length - start < head.Length)
+        {
+            return false;
+        }
+        source.Read(start, head);
+        if (head[0] != (byte)PickleOpcode.Proto || head[1] > PickleMachine.LastProtocol)
+        {
+            return false;
+        }
+        PickleSweep sweep = new PickleSweep(source, start, window: 1 << 12).RunToStop(fewest);
+        return !sweep.HasJunk || sweep.HasNames;
+    }
 
     /// <summary>Reads and judges them.</summary>
     /// <param name="isFollowed">Whether something else than a pickle is known to follow, and is looked at elsewhere.</param>
@@ -73,13 +91,13 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
     private bool ScanOne(PickleCursor cursor, int index)
     {
         long start = cursor.Position;
-        if (scan.Budget.Breaks >= ScanBudget.MostBreaks || !scan.Budget.TakeRead(0))
+        if (scan.Budget.Breaks >= ScanBudget.MostBreaks || scan.Budget.OpcodesLeft == 0)
         {
-            scan.Fault(name, start, "so much of the file is broken that the rest was only searched for names");
+            scan.Fault(name, start, "so much of the file is broken, or repeated, that this was only searched for names");
             SweepFrom(start);
             return false;
         }
-        PickleMachine machine = new(cursor) { IsLenient = true };
+        PickleMachine machine = new(cursor) { IsLenient = true, MostOpcodes = scan.Budget.OpcodesLeft, Texts = scan.Texts };
         StreamJudge judge = new(scan.Findings, name, scan.IsTorchScript, (nested, at) => scan.ScanNested(nested, $"{name}[{at}]", depth));
         try
         {
@@ -92,29 +110,24 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
         catch (WeightFileException error)
         {
             scan.Budget.Breaks++;
+            scan.Budget.OpcodesLeft = Math.Max(0, scan.Budget.OpcodesLeft - machine.Opcodes);
             scan.Fault(name, error.Offset, error.Reason);
             judge.Judge(machine);
             Sweep(machine.Sweep(bytes));
             return false;
         }
+        scan.Budget.OpcodesLeft -= machine.Opcodes;
         judge.Judge(machine);
-        bool isPaid = scan.Budget.TakeRead(cursor.Position - start);
         scan.AddStream(name, start, cursor.Position - start);
-        return isPaid || Exhausted(cursor.Position);
-    }
-
-    private bool Exhausted(long at)
-    {
-        scan.Fault(name, at, "the file's parts overlap or repeat so much that the rest was not read");
-        return false;
+        return true;
     }
 
     private void Sweep(PickleSweep sweep)
     {
         long start = sweep.Position;
-        if (!scan.Budget.TakeRead(bytes.Length - start))
+        if (!scan.Budget.TakeSwept(Math.Min(bytes.Length - start, PickleSweep.Longest)))
         {
-            Exhausted(start);
+            scan.Fault(name, start, "the file's parts overlap or repeat so much that the rest was not read");
             return;
         }
         sweep.Run();
@@ -129,12 +142,7 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
         }
     }
 
-    private bool IsNext(long start)
-    {
-        Span<byte> head = stackalloc byte[(int)Math.Min(2, bytes.Length - start)];
-        bytes.Read(start, head);
-        return HasSignature(head) || Begin(bytes, start, isWhole: true);
-    }
+    private bool IsNext(long start) => HasSignature(bytes, start) || Begin(bytes, start, isWhole: true);
 
     private void ReportRest(long start, bool isFollowed)
     {
@@ -147,7 +155,8 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
         {
             Span<byte> chunk = buffer.AsSpan(0, (int)Math.Min(buffer.Length, bytes.Length - at));
             bytes.Read(at, chunk);
-            if (chunk.IndexOfAnyExcept((byte)0) >= 0)
+            // Padding, or the line feed that an editor or a careful writer put there.
+            if (chunk.IndexOfAnyExcept("\0\r\n "u8) >= 0)
             {
                 scan.Fault(name, start, $"{bytes.Length - start:N0} bytes follow the last pickle that are none");
                 return;

@@ -1,6 +1,9 @@
 namespace Weights.Scanning;
 
-/// <summary>What a scan of one file may cost, however its parts are nested and repeated.</summary>
+/// <summary>
+/// What a scan of one file may cost, however its parts are nested, compressed and repeated: about what reading the file itself costs. An
+/// honest file stays within it; of others, what is left over is told, and never clean.
+/// </summary>
 internal sealed class ScanBudget
 {
     /// <summary>Archives in archives: honest files have two.</summary>
@@ -15,23 +18,48 @@ internal sealed class ScanBudget
     /// <summary>Broken parts whose break is looked at closely; making an exception of each takes its time.</summary>
     public const int MostBreaks = 256;
 
-    // All inflated bytes together; deflate makes a gigabyte a second at most.
-    private long _inflated = 256L << 20;
+    private const int LeastOpcodes = 4 << 20;
 
-    // All objects of pickles together come from what is read; parts that share bytes could be read again and again.
+    private long _inflated;
     private long _read;
+    private long _swept;
 
     /// <param name="fileBytes">Bytes of the file.</param>
-    public ScanBudget(long fileBytes) => _read = (4 * Math.Min(fileBytes, long.MaxValue / 8)) + (256L << 20);
+    public ScanBudget(long fileBytes)
+    {
+        fileBytes = Math.Min(fileBytes, long.MaxValue / 16);
+        _inflated = Math.Min((8 * fileBytes) + (32 << 20), 512L << 20);
+        _read = (2 * fileBytes) + (64 << 20);
+        _swept = fileBytes + (16 << 20);
+        // No opcode is shorter than a byte.
+        OpcodesLeft = (int)Math.Clamp(fileBytes, LeastOpcodes, Pickle.PickleLimits.Opcodes);
+    }
 
     /// <summary>Streams that broke off so far.</summary>
     public int Breaks { get; set; }
 
+    /// <summary>Opcodes that are left to read.</summary>
+    public int OpcodesLeft { get; set; }
+
     /// <summary>Takes bytes to inflate.</summary>
     /// <returns>Whether they were left.</returns>
-    public bool TakeInflated(long bytes) => (_inflated -= Math.Min(bytes, _inflated + 1)) >= 0;
+    public bool TakeInflated(long bytes) => Take(ref _inflated, bytes);
 
     /// <summary>Takes bytes to read.</summary>
     /// <returns>Whether they were left.</returns>
-    public bool TakeRead(long bytes) => (_read -= Math.Min(bytes, _read + 1)) >= 0;
+    public bool TakeRead(long bytes) => Take(ref _read, bytes);
+
+    /// <summary>Takes bytes to search for names.</summary>
+    /// <returns>Whether they were left.</returns>
+    public bool TakeSwept(long bytes) => Take(ref _swept, bytes);
+
+    private static bool Take(ref long left, long bytes)
+    {
+        if (bytes > left)
+        {
+            return false;
+        }
+        left -= bytes;
+        return true;
+    }
 }

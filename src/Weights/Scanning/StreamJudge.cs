@@ -14,6 +14,9 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
 {
     private const int DeepestAttribute = 4;
 
+    // How torch's functions name the module that they are in.
+    private const string TorchItself = "torch._utils.torch";
+
     private static readonly HashSet<string> s_plainCodecs = new(StringComparer.OrdinalIgnoreCase)
     {
         "latin1", "latin-1", "latin_1", "iso-8859-1", "iso8859-1", "ascii", "us-ascii", "utf-8", "utf8", "utf_8", "utf-16", "utf-32", "raw_unicode_escape",
@@ -38,9 +41,11 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
     private readonly HashSet<PickleGlobal> _called = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<PickleNode> _nested = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<PickleDict, (string? Hijacking, string? Filling)> _attributes = new(ReferenceEqualityComparer.Instance);
-    private readonly Dictionary<(string Module, string Name), NameVerdict> _verdicts = [];
+    private readonly Dictionary<(string Module, string Name), Known> _known = [];
     private PickleGlobal? _last;
-    private NameVerdict _lastVerdict;
+    private Known? _lastKnown;
+    private ScanFinding? _calledResult;
+    private string? _calledResultOf;
 
     /// <summary>Judges everything that the machine has read.</summary>
     public void Judge(PickleMachine machine)
@@ -97,7 +102,7 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
                 JudgeCalledAttribute(call, path);
                 break;
             case PickleCall made:
-                findings.Add($"the result of {Name(made)}", Verdict.Executes, "is called: what it does cannot be seen", false, stream, call.Offset, call);
+                JudgeCalledResult(call, Name(made));
                 break;
             case PicklePersistentId:
                 findings.Add("a persistent id", Verdict.Executes, "is called: what it does cannot be seen", false, stream, call.Offset, call);
@@ -108,6 +113,18 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
         }
     }
 
+    private void JudgeCalledResult(PickleCall call, string maker)
+    {
+        // A stream may hold millions of these, one after the other.
+        if (_calledResult is not null && ReferenceEquals(_calledResultOf, maker))
+        {
+            findings.Again(_calledResult, stream, call.Offset, call);
+            return;
+        }
+        _calledResult = findings.Add($"the result of {maker}", Verdict.Executes, "is called: what it does cannot be seen", false, stream, call.Offset, call);
+        _calledResultOf = maker;
+    }
+
     // Old files keep the source of a class beside it, and name both as a value outside.
     private static PickleNode Callable(PickleNode callable) =>
         callable is PicklePersistentId { Id: PickleTuple { Items: [PickleText tag, PickleGlobal global, ..] } } && tag.Is("module") ? global : callable;
@@ -116,11 +133,12 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
     private void JudgeCalledAttribute(PickleCall call, (PickleGlobal Root, string Attributes) path)
     {
         NameVerdict root = VerdictOf(path.Root);
-        NameVerdict whole = NameJudge.Judge(path.Root.Module, $"{path.Root.Name}.{path.Attributes}");
+        NameVerdict whole = Whole(path);
         if (whole.Verdict >= Verdict.Unknown && root.Verdict < Verdict.Unknown)
         {
             whole = new(Verdict.Executes, "is a method that the stream calls: what it does is not known");
         }
+        whole = whole.DependsOnCall ? new(Verdict.Executes, "is called in a way that its arguments are not looked at") : whole;
         findings.Add($"{path.Root.FullName}.{path.Attributes}", whole.Verdict, whole.Reason, true, stream, call.Offset, call);
     }
 
@@ -167,7 +185,11 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
     private NameVerdict JudgePath((PickleGlobal Root, string Attributes) path)
     {
         NameVerdict root = VerdictOf(path.Root);
-        NameVerdict whole = NameJudge.Judge(path.Root.Module, $"{path.Root.Name}.{path.Attributes}");
+        NameVerdict whole = Whole(path);
+        if (path.Root.FullName == TorchItself)
+        {
+            return whole with { DependsOnCall = false, Verdict = whole.DependsOnCall ? Verdict.Executes : whole.Verdict, Reason = whole.Reason ?? $"takes torch.{path.Attributes}" };
+        }
         if (root.Verdict == Verdict.Executes || whole.Verdict != Verdict.Unknown)
         {
             return root.Verdict == Verdict.Executes ? root : whole;
@@ -178,6 +200,10 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
             // Of an unknown class, its name has been told already: an attribute is no worse.
             : new(Verdict.Data);
     }
+
+    private static NameVerdict Whole((PickleGlobal Root, string Attributes) path) => path.Root.FullName == TorchItself
+        ? NameJudge.Judge("torch", path.Attributes)
+        : NameJudge.Judge(path.Root.Module, $"{path.Root.Name}.{path.Attributes}");
 
     /// <summary>The class at the bottom of one or more getattr with literal names, and those names; null where there is none.</summary>
     private static (PickleGlobal Root, string Attributes)? AttributePath(PickleNode node, int depth)
@@ -195,21 +221,27 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
 
     private NameVerdict JudgePartial(PickleCall call, PickleNode[] arguments)
     {
+        NameVerdict worst = JudgeKept(arguments.Length > 0 ? arguments[0] : null);
         // Its state, which Python hands to it after making it, names the function again.
-        IEnumerable<PickleNode?> states = call.EarlierStates.Append(call.State ?? PickleNone.Value);
-        IEnumerable<PickleNode?> functions = states.Where(static state => state is not PickleNone).Select(static state => (state as PickleTuple)?.Items.FirstOrDefault()).Prepend(arguments.Length > 0 ? arguments[0] : null);
-        NameVerdict worst = new(Verdict.Data);
-        foreach (PickleNode? function in functions)
+        foreach (PickleNode state in call.EarlierStates)
         {
-            NameVerdict verdict = function switch
-            {
-                PickleGlobal { IsComputed: false } global when !VerdictOf(global).DependsOnCall => VerdictOf(global),
-                PickleCall made when AttributePath(made, 0) is { } path => JudgePath(path),
-                _ => new(Verdict.Executes, "keeps a function that is not told by name"),
-            };
-            worst = verdict.Verdict > worst.Verdict ? verdict with { Reason = verdict.Reason ?? $"keeps {Name(function)} to be called" } : worst;
+            worst = Worse(worst, JudgeKept((state as PickleTuple)?.Items.FirstOrDefault()));
         }
-        return worst;
+        return call.State is null or PickleNone ? worst : Worse(worst, JudgeKept((call.State as PickleTuple)?.Items.FirstOrDefault()));
+    }
+
+    private static NameVerdict Worse(NameVerdict left, NameVerdict right) => right.Verdict > left.Verdict ? right : left;
+
+    private NameVerdict JudgeKept(PickleNode? function)
+    {
+        const string kept = "keeps a function to be called that is no better";
+        NameVerdict verdict = function switch
+        {
+            PickleGlobal { IsComputed: false } global when !VerdictOf(global).DependsOnCall => VerdictOf(global),
+            PickleCall made when AttributePath(made, 0) is { } path => JudgePath(path),
+            _ => new(Verdict.Executes, "keeps a function that is not told by name"),
+        };
+        return verdict.Verdict < Verdict.Unknown ? verdict : verdict with { Reason = verdict.Reason ?? kept };
     }
 
     private NameVerdict ScanNested(PickleCall call, PickleNode[] arguments)
@@ -278,31 +310,39 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
         return _attributes[dict] = found;
     }
 
-    private void Add(PickleGlobal global, NameVerdict verdict, long offset, PickleCall? call) =>
-        findings.Add(global.FullName, verdict.Verdict, verdict.Reason, NameJudge.TakesWildcards(global.Name), stream, offset, call);
+    private void Add(PickleGlobal global, NameVerdict verdict, long offset, PickleCall? call)
+    {
+        Known known = KnownOf(global);
+        if (known.Finding is { } finding && finding.Verdict == verdict.Verdict && ReferenceEquals(finding.Reason, verdict.Reason))
+        {
+            findings.Again(finding, stream, offset, call);
+            return;
+        }
+        known.Finding = findings.Add(global.FullName, verdict.Verdict, verdict.Reason, NameJudge.TakesWildcards(global.Name), stream, offset, call);
+    }
 
-    private NameVerdict VerdictOf(PickleGlobal global)
+    private NameVerdict VerdictOf(PickleGlobal global) => KnownOf(global).Verdict;
+
+    private Known KnownOf(PickleGlobal global)
     {
         if (ReferenceEquals(global, _last))
         {
-            return _lastVerdict;
+            return _lastKnown!;
         }
-        if (global.IsComputed)
+        // Of a computed name, the text says nothing.
+        Known? known = global.IsComputed ? new Known(NameJudge.Judge(global, isTorchScript)) : _known.GetValueOrDefault((global.Module, global.Name));
+        if (known is null)
         {
-            return NameJudge.Judge(global, isTorchScript);
-        }
-        if (!_verdicts.TryGetValue((global.Module, global.Name), out NameVerdict verdict))
-        {
-            verdict = NameJudge.Judge(global, isTorchScript);
+            known = new Known(NameJudge.Judge(global, isTorchScript));
             // A file of a million names would only fill it.
-            const int most = 1 << 16;
-            if (_verdicts.Count < most)
+            const int most = 1 << 14;
+            if (_known.Count < most)
             {
-                _verdicts.Add((global.Module, global.Name), verdict);
+                _known.Add((global.Module, global.Name), known);
             }
         }
-        (_last, _lastVerdict) = (global, verdict);
-        return verdict;
+        (_last, _lastKnown) = (global, known);
+        return known;
     }
 
     private static string Name(PickleNode? node) => node switch
@@ -312,4 +352,14 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
         null => "nothing",
         _ => node.Kind,
     };
+
+    /// <summary>What is known of a name.</summary>
+    private sealed class Known(NameVerdict verdict)
+    {
+        /// <summary>What it is.</summary>
+        public NameVerdict Verdict { get; } = verdict;
+
+        /// <summary>How it is called to account, the last time it was met.</summary>
+        public ScanFinding? Finding { get; set; }
+    }
 }

@@ -135,13 +135,12 @@ internal sealed class ZipParts(ByteSource archive, Action<ZipPart> found, Action
             fault(offset, $"the archive's entry {WeightFileException.Quote(name)} is not where its directory says");
             return;
         }
-        CheckFlags(offset, name, flags);
         LocalHeader local = ReadLocal(offset);
         if (local.Name != name)
         {
             fault(offset, $"the archive's entry {WeightFileException.Quote(name)} is called {WeightFileException.Quote(local.Name)} in its own header");
         }
-        CheckFlags(offset, name, local.Flags);
+        CheckFlags(offset, name, (ushort)(flags | local.Flags));
         bool sizesFollow = (local.Flags & 8) != 0;
         if (local.Method != method || (!sizesFollow && (local.Crc32 != crc32 || (local.HasSizes && (local.Compressed != compressed || local.Size != size)))))
         {

@@ -71,6 +71,16 @@ internal static class DataNames
         ("torch._C._nn", "gelu silu mish hardtanh hardswish hardsigmoid leaky_relu softplus softshrink log_sigmoid elu relu6 linear pad"),
         ("torch", "relu relu_ sigmoid tanh softmax log_softmax selu celu prelu rrelu sin cos exp log sqrt abs square"),
 
+        // The module itself, of which memory formats are attributes: getattr(torch, "channels_last").
+        ("torch._utils", "torch"),
+
+        // What a model does to a picture first.
+        ("torchvision.transforms.transforms",
+            "Compose ToTensor PILToTensor ConvertImageDtype ToPILImage Normalize Resize CenterCrop Pad RandomCrop RandomHorizontalFlip RandomVerticalFlip RandomResizedCrop " +
+            "FiveCrop TenCrop ColorJitter RandomRotation RandomAffine Grayscale RandomGrayscale RandomErasing GaussianBlur RandomApply RandomChoice RandomOrder " +
+            "RandomPerspective RandomInvert RandomPosterize RandomSolarize RandomAdjustSharpness RandomAutocontrast RandomEqualize"),
+        ("torchvision.transforms.functional", "InterpolationMode"),
+
         // Widespread records of settings: dictionaries with attributes.
         ("pytorch_lightning.utilities.parsing", "AttributeDict"),
         ("lightning.pytorch.utilities.parsing", "AttributeDict"),

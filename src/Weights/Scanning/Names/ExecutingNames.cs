@@ -47,9 +47,12 @@ internal static class ExecutingNames
         "pathlib.Path.open pathlib.Path.unlink pathlib.Path.write_text pathlib.Path.write_bytes pathlib.Path.read_text pathlib.Path.read_bytes " +
         "getpass.getuser getpass.getpass string.Formatter json.load json.dump";
 
-    private const string BuiltinModules = "__builtin__ __builtins__";
+    // What Python 2 calls builtins, and what each module calls them.
+    private static readonly string[] s_builtins = ["__builtin__.", "__builtins__."];
 
     private static readonly FrozenSet<string> s_modules = Modules.Split(' ').ToFrozenSet(StringComparer.Ordinal);
+
+    private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> s_modulesBySpan = s_modules.GetAlternateLookup<ReadOnlySpan<char>>();
 
     private static readonly FrozenSet<string> s_functions = Functions.Split(' ').ToFrozenSet(StringComparer.Ordinal);
 
@@ -60,11 +63,11 @@ internal static class ExecutingNames
     /// <summary>Whether <paramref name="fullName"/>, or a module that it is in, is on the list.</summary>
     public static bool Contains(string fullName)
     {
-        foreach (string module in BuiltinModules.Split(' '))
+        foreach (string module in s_builtins)
         {
-            if (fullName.StartsWith(module, StringComparison.Ordinal) && fullName.AsSpan(module.Length) is ['.', ..])
+            if (fullName.StartsWith(module, StringComparison.Ordinal))
             {
-                fullName = string.Concat("builtins", fullName.AsSpan(module.Length));
+                fullName = string.Concat("builtins.", fullName.AsSpan(module.Length));
             }
         }
         if (s_functions.Contains(fullName))
@@ -73,7 +76,7 @@ internal static class ExecutingNames
         }
         for (int dot = fullName.Length; dot > 0; dot = fullName.LastIndexOf('.', dot - 1))
         {
-            if (s_modules.Contains(fullName[..dot]))
+            if (s_modulesBySpan.Contains(fullName.AsSpan(0, dot)))
             {
                 return true;
             }

@@ -39,6 +39,10 @@ internal static class NameJudge
         {
             return new(Verdict.Executes);
         }
+        if (!name.Contains('.', StringComparison.Ordinal) && !IsDunder(name) && !ExecutingNames.IsModuleReached(name))
+        {
+            return new(Verdict.Unknown);
+        }
         string[] parts = name.Split('.');
         if (parts.FirstOrDefault(static part => IsDunder(part)) is { } dunder)
         {

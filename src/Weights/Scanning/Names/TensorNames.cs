@@ -21,6 +21,7 @@ internal static class TensorNames
         ("torch.storage", "UntypedStorage TypedStorage _UntypedStorage _TypedStorage _LegacyStorage"),
         ("numpy.core.multiarray", "_reconstruct scalar"),
         ("numpy._core.multiarray", "_reconstruct scalar"),
+        ("numpy.core._internal", "_reconstruct"),
         ("numpy.core.numeric", "_frombuffer"),
         ("numpy._core.numeric", "_frombuffer"),
         ("numpy", "ndarray dtype matrix recarray record bool_ bool bool8 number generic void void0 str_ bytes_ object_ datetime64 timedelta64"),
