@@ -112,6 +112,8 @@ internal static class ScanText
         ScanResult.Unreadable when report.Kind is null => (Style.Yellow, "unreadable: it is neither a pickle nor an archive nor a weight file that is known"),
         ScanResult.Unreadable => (Style.Yellow, $"unreadable in parts ({report.Kind})"),
         _ when report.StreamCount == 0 => (Style.Green, $"clean: it holds no pickle, so that nothing in it can run ({report.Kind})"),
+        _ when report.Findings.Any(static finding => finding.IsAllowed) =>
+            (Style.Green, $"clean: {Quantity.Of(report.StreamCount, "pickle")}, in which nothing can run but what --allow accepts ({report.Kind})"),
         _ => (Style.Green, $"clean: {Quantity.Of(report.StreamCount, "pickle")}, in which nothing can run ({report.Kind})"),
     };
 

@@ -87,7 +87,12 @@ internal sealed partial class PickleMachine
     }
 
     /// <summary>Looks through what follows a break, from the opcode that could not be read, for names.</summary>
-    public PickleSweep Sweep(ByteSource source) => new(source, _at, _memo, [.. _stack.TakeLast(2).OfType<PickleText>()]);
+    /// <param name="source">The stream, or what it is a part of.</param>
+    /// <param name="mostNames">Most names that are kept.</param>
+    public PickleSweep Sweep(ByteSource source, int mostNames) => new(source, _at, _memo, [.. _stack.TakeLast(2).OfType<PickleText>()]) { MostNames = mostNames };
+
+    /// <summary>Where the opcode stands that was read last.</summary>
+    public long At => _at;
 
     private bool Memo(PickleOpcode opcode)
     {

@@ -11,9 +11,6 @@ internal sealed class PickleSweep
     /// <summary>Most bytes that are looked through.</summary>
     public const long Longest = 256L << 20;
 
-    /// <summary>Most names that are kept; a file that has more is not what it says in any case.</summary>
-    public const int MostNames = 1 << 16;
-
     private const int WindowBytes = 1 << 16;
 
     private static readonly bool[] s_isOpcode = [.. Enumerable.Range(0, 256).Select(static value => Enum.IsDefined((PickleOpcode)value))];
@@ -48,11 +45,17 @@ internal sealed class PickleSweep
         }
     }
 
+    /// <summary>Most names that are kept; a file that has more is not what it says in any case.</summary>
+    public int MostNames { get; init; } = 1 << 16;
+
     /// <summary>Names that could be those of Python, in the order of the stream.</summary>
     public IReadOnlyList<PickleGlobal> Globals => _globals;
 
     /// <summary>Whether an opcode names something, whatever that is called.</summary>
     public bool HasNames { get; private set; }
+
+    /// <summary>Whether <see cref="Globals"/> has one that is stated, not numbered: numbers often look as if they numbered one.</summary>
+    public bool HasStatedNames { get; private set; }
 
     /// <summary>Whether there were more names than are kept.</summary>
     public bool HasMoreNames { get; private set; }
@@ -305,6 +308,7 @@ internal sealed class PickleSweep
     {
         if (module is not null && name is not null && IsName(module) && IsName(name))
         {
+            HasStatedNames = true;
             _globals.Add(new PickleGlobal(module, name, at));
         }
     }
@@ -318,7 +322,7 @@ internal sealed class PickleSweep
         bool starts = true;
         foreach (char letter in text)
         {
-            if (letter == '.' ? starts : !(char.IsAsciiLetter(letter) || letter == '_' || letter > 127 || (!starts && (char.IsAsciiDigit(letter) || letter == '-'))))
+            if (letter == '.' ? starts : !(char.IsAsciiLetter(letter) || letter == '_' || (!starts && (char.IsAsciiDigit(letter) || letter == '-'))))
             {
                 return false;
             }

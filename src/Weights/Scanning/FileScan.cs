@@ -32,6 +32,7 @@ internal sealed class FileScan
     private readonly List<string> _notes = [];
     private readonly string _path;
     private readonly ByteSource _file;
+    private byte[]? _buffer;
     private long _streamCount;
     private long _faultCount;
 
@@ -257,7 +258,7 @@ internal sealed class FileScan
             return;
         }
         uint crc32 = 0;
-        contents.ReadChunks(new byte[(int)Math.Clamp(contents.Length, 1, 1 << 16)], (at, chunk) => crc32 = at == 0 ? Crc32Value.Of(chunk) : Crc32Value.Concatenate(crc32, Crc32Value.Of(chunk), chunk.Length));
+        contents.ReadChunks(_buffer ??= new byte[1 << 16], (at, chunk) => crc32 = at == 0 ? Crc32Value.Of(chunk) : Crc32Value.Concatenate(crc32, Crc32Value.Of(chunk), chunk.Length));
         if (crc32 != part.Crc32)
         {
             Fault(name, null, $"has the CRC-32 {crc32:x8}, but {part.Crc32:x8} was recorded: it was changed after the archive was made, and some readers do not look");
@@ -267,7 +268,7 @@ internal sealed class FileScan
     private (byte[] Bytes, bool IsWhole) Inflated(Stream compressed, Signature signature, string name, int limit, bool isTold = true)
     {
         using MemoryStream all = new();
-        byte[] buffer = new byte[1 << 14];
+        byte[] buffer = _buffer ??= new byte[1 << 16];
         try
         {
             using Stream inflating = Decompression.Open(compressed, signature);

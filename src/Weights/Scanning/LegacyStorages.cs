@@ -17,8 +17,25 @@ internal static class LegacyStorages
 
     private static readonly Dictionary<string, int> s_elementBytes = new(StringComparer.Ordinal)
     {
-        ["Float"] = 4, ["Double"] = 8, ["Half"] = 2, ["BFloat16"] = 2, ["Long"] = 8, ["Int"] = 4, ["Short"] = 2, ["Char"] = 1, ["Byte"] = 1, ["Bool"] = 1,
-        ["ComplexFloat"] = 8, ["ComplexDouble"] = 16, ["QInt8"] = 1, ["QUInt8"] = 1, ["QInt32"] = 4, ["QUInt4x2"] = 1, ["QUInt2x4"] = 1, ["Untyped"] = 1, ["_Untyped"] = 1,
+        ["Float"] = 4,
+        ["Double"] = 8,
+        ["Half"] = 2,
+        ["BFloat16"] = 2,
+        ["Long"] = 8,
+        ["Int"] = 4,
+        ["Short"] = 2,
+        ["Char"] = 1,
+        ["Byte"] = 1,
+        ["Bool"] = 1,
+        ["ComplexFloat"] = 8,
+        ["ComplexDouble"] = 16,
+        ["QInt8"] = 1,
+        ["QUInt8"] = 1,
+        ["QInt32"] = 4,
+        ["QUInt4x2"] = 1,
+        ["QUInt2x4"] = 1,
+        ["Untyped"] = 1,
+        ["_Untyped"] = 1,
     };
 
     /// <summary>Where the storages end.</summary>

@@ -16,7 +16,7 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
     public static bool Begin(ByteSource source, long start, bool isWhole)
     {
         PickleSweep sweep = new PickleSweep(source, start, window: 1 << 12).RunToStop();
-        return sweep.HasStopped ? sweep.Globals.Count > 0 || (isWhole && sweep.Opcodes > 1) : sweep.Globals.Count > 0 && sweep.HasCalls;
+        return sweep.HasStopped ? sweep.HasStatedNames || (isWhole && sweep.Opcodes > 1) : sweep.HasStatedNames && sweep.HasCalls;
     }
 
     /// <summary>
@@ -45,6 +45,10 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
     /// <param name="first">Where the first begins.</param>
     public void Scan(bool isFollowed, long first = 0)
     {
+        if (IsExhausted(first))
+        {
+            return;
+        }
         PickleCursor cursor = new(bytes, "", first);
         for (int index = 0; cursor.Position < bytes.Length; index++)
         {
@@ -86,15 +90,24 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
     }
 
     /// <summary>Searches everything from a place on for names.</summary>
-    public void SweepFrom(long at) => Sweep(new PickleSweep(bytes, at));
+    public void SweepFrom(long at) => Sweep(at, null);
+
+    private bool IsExhausted(long start)
+    {
+        if (scan.Budget.Breaks < ScanBudget.MostBreaks && scan.Budget.OpcodesLeft > 0)
+        {
+            return false;
+        }
+        scan.Fault(name, start, "so much of the file is broken, or repeated, that this was only searched for names");
+        SweepFrom(start);
+        return true;
+    }
 
     private bool ScanOne(PickleCursor cursor, int index)
     {
         long start = cursor.Position;
-        if (scan.Budget.Breaks >= ScanBudget.MostBreaks || scan.Budget.OpcodesLeft == 0)
+        if (IsExhausted(start))
         {
-            scan.Fault(name, start, "so much of the file is broken, or repeated, that this was only searched for names");
-            SweepFrom(start);
             return false;
         }
         PickleMachine machine = new(cursor) { IsLenient = true, MostOpcodes = scan.Budget.OpcodesLeft, Texts = scan.Texts };
@@ -113,7 +126,7 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
             scan.Budget.OpcodesLeft = Math.Max(0, scan.Budget.OpcodesLeft - machine.Opcodes);
             scan.Fault(name, error.Offset, error.Reason);
             judge.Judge(machine);
-            Sweep(machine.Sweep(bytes));
+            Sweep(machine.At, machine);
             return false;
         }
         scan.Budget.OpcodesLeft -= machine.Opcodes;
@@ -122,19 +135,20 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
         return true;
     }
 
-    private void Sweep(PickleSweep sweep)
+    private void Sweep(long start, PickleMachine? broken)
     {
-        long start = sweep.Position;
-        if (!scan.Budget.TakeSwept(Math.Min(bytes.Length - start, PickleSweep.Longest)))
+        if (scan.Budget.NamesLeft == 0 || !scan.Budget.TakeSwept(Math.Min(bytes.Length - start, PickleSweep.Longest)))
         {
             scan.Fault(name, start, "the file's parts overlap or repeat so much that the rest was not read");
             return;
         }
+        PickleSweep sweep = broken?.Sweep(bytes, scan.Budget.NamesLeft) ?? new PickleSweep(bytes, start) { MostNames = scan.Budget.NamesLeft };
         sweep.Run();
+        scan.Budget.NamesLeft -= sweep.Globals.Count;
         new StreamJudge(scan.Findings, name, scan.IsTorchScript, static (_, _) => { }).Judge(sweep);
         if (sweep.HasMoreNames)
         {
-            scan.Fault(name, sweep.Position, $"more than {PickleSweep.MostNames:N0} names follow a break of the stream; the rest was not read");
+            scan.Fault(name, sweep.Position, $"more than {sweep.Globals.Count:N0} names follow a break of the stream; the rest was not read");
         }
         if (sweep.Position < bytes.Length)
         {

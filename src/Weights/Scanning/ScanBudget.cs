@@ -41,6 +41,9 @@ internal sealed class ScanBudget
     /// <summary>Opcodes that are left to read.</summary>
     public int OpcodesLeft { get; set; }
 
+    /// <summary>Names that are left to find after breaks.</summary>
+    public int NamesLeft { get; set; } = 1 << 16;
+
     /// <summary>Takes bytes to inflate.</summary>
     /// <returns>Whether they were left.</returns>
     public bool TakeInflated(long bytes) => Take(ref _inflated, bytes);

@@ -183,16 +183,17 @@ internal sealed class ZipParts(ByteSource archive, Action<ZipPart> found, Action
         long at = 0;
         foreach ((long start, long end) in taken)
         {
-            WalkGap(at, start, isPrefix: at == 0);
+            WalkGap(at, start, isAll: false);
             at = Math.Max(at, end);
         }
         if (at < archive.Length)
         {
-            WalkGap(at, archive.Length, isPrefix: at == 0 && ends.Count == 0);
+            // Without a directory, which has been told, all entries are found so.
+            WalkGap(at, archive.Length, isAll: at == 0 && ends.Count == 0);
         }
     }
 
-    private void WalkGap(long start, long end, bool isPrefix)
+    private void WalkGap(long start, long end, bool isAll)
     {
         const int longestDescriptor = 24;
         long length = end - start;
@@ -202,16 +203,22 @@ internal sealed class ZipParts(ByteSource archive, Action<ZipPart> found, Action
         }
         byte[] gap = ReadAt(start, (int)Math.Min(length, Math.Max(0, LargestGap - _searched)));
         _searched += gap.Length;
-        bool isDescriptor = !isPrefix && length <= longestDescriptor && (length is 12 or 20 || gap.AsSpan().StartsWith("PK\x07\x08"u8));
+        bool isDescriptor = start > 0 && length <= longestDescriptor && (length is 12 or 20 || gap.AsSpan().StartsWith("PK\x07\x08"u8));
         if (isDescriptor || (gap.Length == length && gap.AsSpan().IndexOfAnyExcept((byte)0) < 0))
         {
             return;
         }
-        fault(start, isPrefix
-            ? $"{length:N0} bytes stand before the archive's entries, which other readers may take for the file"
-            : $"{length:N0} bytes of the archive belong to no entry that its directory lists");
+        if (!isAll)
+        {
+            fault(start, start == 0
+                ? $"{length:N0} bytes stand before the archive's entries, which other readers may take for the file"
+                : $"{length:N0} bytes of the archive belong to no entry that its directory lists");
+        }
         // What they begin with may be a file of its own, and entries may stand in them.
-        found(new ZipPart($"[{start}]", "", start, archive.Slice(start, length), 0, length, 0));
+        if (!ZipDirectory.Begins(gap))
+        {
+            found(new ZipPart($"[{start}]", "", start, archive.Slice(start, length), 0, length, 0));
+        }
         for (int at = gap.AsSpan().IndexOf("PK\x03\x04"u8), next; at >= 0; at = next)
         {
             int following = gap.AsSpan(at + 4).IndexOf("PK\x03\x04"u8);
