@@ -8,6 +8,12 @@ namespace Weights.Scanning;
 /// </summary>
 internal sealed class Findings(ScanOptions options)
 {
+    /// <summary>Stands for all names beyond those that are listed. No wildcard accepts it: what is meant by it cannot be seen.</summary>
+    public const string Rest = "…";
+
+    /// <summary>Why it does.</summary>
+    public const string RestReason = "further names, of which there are too many to list";
+
     private const int MostNames = 10_000;
     private const int MostPlaces = 100;
     private const int MostPlacesInAll = 50_000;
@@ -54,11 +60,10 @@ internal sealed class Findings(ScanOptions options)
         {
             return finding;
         }
-        bool isAllowed = _allowedExactly.Contains(name) || (verdict == Verdict.Unknown && takesWildcards && options.Allows(name));
+        bool isAllowed = name != Rest && (_allowedExactly.Contains(name) || (verdict == Verdict.Unknown && takesWildcards && options.Allows(name)));
         if (_findings.Count >= MostNames)
         {
-            // Never trusted: what is meant by it cannot be seen.
-            (name, reason, isAllowed) = ("…", "further names, of which there are too many to list", false);
+            (name, reason, isAllowed) = (Rest, RestReason, false);
             if (_findings.TryGetValue((name, verdict, reason), out finding))
             {
                 return finding;

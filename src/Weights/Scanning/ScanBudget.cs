@@ -18,7 +18,7 @@ internal sealed class ScanBudget
     /// <summary>Broken parts whose break is looked at closely; making an exception of each takes its time.</summary>
     public const int MostBreaks = 256;
 
-    private const int LeastOpcodes = 4 << 20;
+    private const int LeastOpcodes = 2 << 20;
 
     private long _inflated;
     private long _read;
@@ -29,8 +29,8 @@ internal sealed class ScanBudget
     {
         fileBytes = Math.Min(fileBytes, long.MaxValue / 16);
         _inflated = Math.Min((8 * fileBytes) + (32 << 20), 512L << 20);
-        _read = (2 * fileBytes) + (64 << 20);
-        _swept = fileBytes + (16 << 20);
+        _read = (2 * fileBytes) + (16 << 20);
+        _swept = fileBytes + (4 << 20);
         // No opcode is shorter than a byte.
         OpcodesLeft = (int)Math.Clamp(fileBytes, LeastOpcodes, Pickle.PickleLimits.Opcodes);
     }

@@ -14,6 +14,9 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
 {
     private const int DeepestAttribute = 4;
 
+    // Distinct names of one pickle that are looked up once; thousands of classes are in no honest one.
+    private const int MostKnown = 1 << 14;
+
     // How torch's functions name the module that they are in.
     private const string TorchItself = "torch._utils.torch";
 
@@ -42,6 +45,8 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
     private readonly HashSet<PickleNode> _nested = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<PickleDict, (string? Hijacking, string? Filling)> _attributes = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<(string Module, string Name), Known> _known = [];
+    private readonly Known _restThatExecutes = new(new(Verdict.Executes, Findings.RestReason));
+    private readonly Known _restUnknown = new(new(Verdict.Unknown, Findings.RestReason));
     private PickleGlobal? _last;
     private Known? _lastKnown;
     private ScanFinding? _calledResult;
@@ -318,7 +323,8 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
             findings.Again(finding, stream, offset, call);
             return;
         }
-        known.Finding = findings.Add(global.FullName, verdict.Verdict, verdict.Reason, NameJudge.TakesWildcards(global.Name), stream, offset, call);
+        bool isRest = known == _restThatExecutes || known == _restUnknown;
+        known.Finding = findings.Add(isRest ? Findings.Rest : global.FullName, verdict.Verdict, verdict.Reason, NameJudge.TakesWildcards(global.Name), stream, offset, call);
     }
 
     private NameVerdict VerdictOf(PickleGlobal global) => KnownOf(global).Verdict;
@@ -334,11 +340,14 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
         if (known is null)
         {
             known = new Known(NameJudge.Judge(global, isTorchScript));
-            // A file of a million names would only fill it.
-            const int most = 1 << 14;
-            if (_known.Count < most)
+            // A file of a million names would only fill it; all that follow are told as one.
+            if (_known.Count < MostKnown)
             {
                 _known.Add((global.Module, global.Name), known);
+            }
+            else if (known.Verdict is { Verdict: >= Verdict.Unknown, DependsOnCall: false })
+            {
+                known = known.Verdict.Verdict == Verdict.Executes ? _restThatExecutes : _restUnknown;
             }
         }
         (_last, _lastKnown) = (global, known);

@@ -12,7 +12,7 @@ internal static class ExecutingNames
     private const string Modules =
         // The system and its processes.
         "os posix nt posixpath ntpath sys subprocess _posixsubprocess commands popen2 pty tty fcntl signal resource _winapi winreg msvcrt multiprocessing " +
-        "concurrent threading _thread asyncio sched platform ctypes _ctypes cffi mmap select selectors pexpect plumbum sh psutil " +
+        "concurrent threading _thread asyncio sched ctypes _ctypes cffi mmap select selectors pexpect plumbum sh psutil " +
         // Files.
         "io _io _pyio codecs fileinput shutil tempfile glob zipfile tarfile gzip bz2 lzma dbm shelve sqlite3 _sqlite3 linecache logging netrc mailbox " +
         // The network.
@@ -20,13 +20,13 @@ internal static class ExecutingNames
         "wsgiref cgi antigravity paramiko fabric boto3 " +
         // Code and what imports it.
         "importlib _frozen_importlib _frozen_importlib_external imp runpy pkgutil zipimport code.interact code.InteractiveConsole code.InteractiveInterpreter code.compile_command codeop marshal dis bdb pdb doctest unittest test.support timeit trace cProfile profile pstats " +
-        "inspect types.CodeType types.FunctionType types.LambdaType types.ModuleType types.MethodType ast compileall py_compile site sitecustomize ensurepip pip venv pydoc " +
+        "types.CodeType types.FunctionType types.LambdaType types.ModuleType types.MethodType ast compileall py_compile site sitecustomize ensurepip pip venv pydoc " +
         "idlelib lib2to3 distutils setuptools pkg_resources _pyrepl rlcompleter IPython cython pyximport _aix_support _osx_support aixsupport tkinter turtledemo " +
         // Pickles within pickles.
         "pickle cPickle _pickle dill cloudpickle joblib.load joblib.numpy_pickle pandas.read_pickle pandas.eval pandas.io.pickle shelve jsonpickle yaml " +
         "torch.load torch.hub torch.package torch.serialization.load torch.jit.load torch.jit._serialization torch.jit.unsupported_tensor_ops torch.fx torch.utils.cpp_extension " +
         "torch.utils.collect_env torch.utils._config_module torch.utils.bottleneck torch.utils.model_zoo torch.utils.data.datapipes torch.utils.model_dump torch.ops.load_library torch.classes.load_library " +
-        "torch._dynamo torch._inductor torch.multiprocessing torch.distributed.run torch.distributed.launch torch.distributed.rpc torch.distributed.elastic torch.testing " +
+        "torch._dynamo.guards torch._dynamo.debug_utils torch._dynamo.repro torch._dynamo.backends torch._dynamo.config torch._dynamo.testing torch._inductor torch.multiprocessing torch.distributed.run torch.distributed.launch torch.distributed.rpc torch.distributed.elastic torch.testing " +
         "torch.save torch.from_file torch.export torch._export torch.onnx torch.compile torch.cuda.memory torch.library numpy.load numpy.save numpy.fromfile " +
         "numpy.testing numpy.f2py numpy.distutils numpy.lib.npyio numpy.lib.format numpy.ctypeslib numpy.memmap numpy.core.memmap numpy.loadtxt numpy.genfromtxt numpy.savetxt " +
         "numpy.DataSource numpy.fromregex numpy.savez numpy.savez_compressed numpy.vectorize numpy.apply_along_axis numpy.frompyfunc numpy.piecewise " +
