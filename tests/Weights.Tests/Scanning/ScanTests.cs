@@ -193,7 +193,9 @@ public class ScanTests
                 Add(zip, "a/data.pkl", "}."u8);
                 Add(zip, "a/data/0", numbers);
             }
-            Assert.Equal(ScanResult.Clean, Of(archive.ToArray()).Result);
+            ScanReport report = Of(archive.ToArray());
+            Assert.Equal("", string.Join(' ', report.Faults.Select(fault => $"{round} {fault.Stream}: {fault.Reason}")));
+            Assert.Equal(ScanResult.Clean, report.Result);
         }
     }
 

@@ -66,12 +66,27 @@ internal sealed class ZipParts(ByteSource archive, Action<ZipPart> found, Action
         archive.Read(archive.Length - tail.Length, tail);
         for (int at = tail.AsSpan().IndexOf("PK\x05\x06"u8); at >= 0 && at <= tail.Length - EndBytes && ends.Count <= MostDirectories;)
         {
-            ends.Add(archive.Length - tail.Length + at);
+            long end = archive.Length - tail.Length + at;
             int next = tail.AsSpan(at + 4).IndexOf("PK\x05\x06"u8);
+            // Numbers of tensors may read like one; the last is what readers take, whatever it says.
+            if (next < 0 || HasDirectory(end))
+            {
+                ends.Add(end);
+            }
             at = next < 0 ? -1 : at + 4 + next;
         }
         return ends;
     }
+
+    private bool HasDirectory(long endOffset)
+    {
+        byte[] end = ReadAt(endOffset, EndBytes);
+        long size = BinaryPrimitives.ReadUInt32LittleEndian(end.AsSpan(12));
+        long start = BinaryPrimitives.ReadUInt32LittleEndian(end.AsSpan(16));
+        return size == uint.MaxValue || IsCentralHeader(endOffset - size) || IsCentralHeader(start);
+    }
+
+    private bool IsCentralHeader(long offset) => offset >= 0 && offset <= archive.Length - CentralHeaderBytes && ReadAt(offset, 4).AsSpan().SequenceEqual("PK\x01\x02"u8);
 
     private void ReadDirectory(long endOffset)
     {
