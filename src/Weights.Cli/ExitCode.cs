@@ -6,6 +6,9 @@ internal static class ExitCode
     /// <summary>Done.</summary>
     public const int Done = 0;
 
+    /// <summary>The answer is no: something was looked for and found, or is not as it should be.</summary>
+    public const int No = 1;
+
     /// <summary>The command line makes no sense, or asks for something that would do nothing or overwrite something.</summary>
     public const int Usage = 2;
 

@@ -72,6 +72,7 @@ public sealed class JsonTests : IDisposable
             ("weights/inspect/1", ["inspect", file, "--stats", "--json"]),
             ("weights/convert/1", ["convert", file, "out.safetensors", "--json"]),
             ("weights/formats/1", ["formats", "--json"]),
+            ("weights/scan/1", ["scan", Fixtures.Path("scan/broken/payload-before-break.pkl"), Fixtures.Path("scan/clean/two-pickles.pkl"), "--json"]),
         ])
         {
             string section = documentation.Split("## ").Single(part => part.StartsWith($"`{schema}`", StringComparison.Ordinal));

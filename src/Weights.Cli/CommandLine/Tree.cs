@@ -27,6 +27,7 @@ internal static class Tree
         {
             Inspect.Create(session),
             Commands.Convert.Create(session),
+            Commands.Scan.Create(session),
             Commands.Formats.Create(session),
         };
         root.Add(Completion.Create(session, root));

@@ -11,15 +11,18 @@ internal static class Json
     // Indented, so that it can be read and compared line by line.
     private static readonly JsonWriterOptions s_options = new() { Indented = true, NewLine = "\n", Encoder = PrintableJson.Instance };
 
-    /// <summary>Prints an object with the given members, after one that says which schema it follows.</summary>
-    public static void Write(Channel channel, string schema, Action<Utf8JsonWriter> members)
+    /// <summary>Prints an object with the given members, after one that says which schema it follows; none where it is not one of ours.</summary>
+    public static void Write(Channel channel, string? schema, Action<Utf8JsonWriter> members)
     {
         channel.Writer.Flush();
         using BufferedStream buffer = new(channel.Stream, 1 << 16);
         using (Utf8JsonWriter writer = new(buffer, s_options))
         {
             writer.WriteStartObject();
-            writer.WriteString("schema", schema);
+            if (schema is not null)
+            {
+                writer.WriteString("schema", schema);
+            }
             members(writer);
             writer.WriteEndObject();
         }

@@ -15,6 +15,9 @@ internal enum Style
     /// <summary>Errors.</summary>
     Red = 31,
 
+    /// <summary>All is well.</summary>
+    Green = 32,
+
     /// <summary>Warnings.</summary>
     Yellow = 33,
 

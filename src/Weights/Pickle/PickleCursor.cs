@@ -18,7 +18,7 @@ internal sealed class PickleCursor
     private int _at;
 
     /// <param name="source">The stream, or what it is a part of.</param>
-    /// <param name="name">What the stream is called in messages, for example <c>archive/data.pkl</c>.</param>
+    /// <param name="name">What the stream is called in messages, for example <c>archive/data.pkl</c>; empty where it need not be named.</param>
     /// <param name="start">Where in <paramref name="source"/> it begins.</param>
     public PickleCursor(ByteSource source, string name, long start)
     {
@@ -35,7 +35,7 @@ internal sealed class PickleCursor
 
     /// <summary>An error at <paramref name="offset"/> of the stream.</summary>
     public WeightFileException Refuse(Fault fault, string reason, long offset) =>
-        new(fault, $"{Printable.Escape(Name)}: {reason}", offset: offset);
+        new(fault, Name.Length == 0 ? reason : $"{Printable.Escape(Name)}: {reason}", offset: offset);
 
     public byte ReadByte(long opcodeAt) => _at < _windowLength ? _window[_at++] : ReadSpan(1, opcodeAt)[0];
 

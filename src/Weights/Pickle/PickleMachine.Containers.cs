@@ -29,13 +29,21 @@ internal sealed partial class PickleMachine
                 PushTuple(3);
                 break;
             case PickleOpcode.Tuple:
-                Replace(static items => items.IsEmpty ? PickleTuple.Empty : new PickleTuple(items.ToArray()));
+                Replace(items => items.IsEmpty ? PickleTuple.Empty : Arguments(items));
                 break;
             case PickleOpcode.List:
-                Replace(static items => new PickleList([.. items]));
+                Replace(items =>
+                {
+                    HandOn(items);
+                    return new PickleList([.. items]);
+                });
                 break;
             case PickleOpcode.FrozenSet:
-                Replace(static items => new PickleSet([.. items], isFrozen: true));
+                Replace(items =>
+                {
+                    HandOn(items);
+                    return new PickleSet([.. items], isFrozen: true);
+                });
                 break;
             case PickleOpcode.Dict:
                 PushDict();
@@ -81,7 +89,7 @@ internal sealed partial class PickleMachine
         {
             throw Underflow();
         }
-        PickleTuple tuple = new([.. System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_stack)[^count..]]);
+        PickleTuple tuple = Arguments(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_stack)[^count..]);
         Drop(count);
         PushNew(tuple);
     }
@@ -99,6 +107,7 @@ internal sealed partial class PickleMachine
 
     private void Extend(PickleNode target, ReadOnlySpan<PickleNode> items, bool isSet = false)
     {
+        HandOn(items);
         switch (target)
         {
             case PickleList list when !isSet:
@@ -120,6 +129,7 @@ internal sealed partial class PickleMachine
     private void Set(PickleNode target, ReadOnlySpan<PickleNode> pairs, out int count)
     {
         count = pairs.Length;
+        HandOn(pairs);
         if (pairs.Length % 2 != 0)
         {
             throw Refuse(Fault.Corrupt, "the pickle has a key without a value; it is damaged");

@@ -1,8 +1,12 @@
+using Weights.IO;
+
 namespace Weights.Pickle;
 
 // Opcodes that name classes and functions, call them, and give instances their state: all of it is written down, none of it done.
 internal sealed partial class PickleMachine
 {
+    private static readonly PickleBytes s_noBuffer = new(new MemoryBytes(ReadOnlyMemory<byte>.Empty));
+
     private bool Object(PickleOpcode opcode)
     {
         switch (opcode)
@@ -17,6 +21,7 @@ internal sealed partial class PickleMachine
                 break;
             case PickleOpcode.Reduce:
                 PickleNode arguments = Pop();
+                HandOn([arguments]);
                 PushNew(Record(new PickleCall(PickleCallKind.Reduce, Pop(), arguments, _at)));
                 break;
             case PickleOpcode.NewObj:
@@ -30,12 +35,12 @@ internal sealed partial class PickleMachine
                 break;
             case PickleOpcode.Inst:
                 PickleGlobal instantiated = ReadGlobal();
-                Replace(items => Record(new PickleCall(PickleCallKind.Instance, instantiated, new PickleTuple(items.ToArray()), _at)));
+                Replace(items => Record(new PickleCall(PickleCallKind.Instance, instantiated, Arguments(items), _at)));
                 break;
             case PickleOpcode.Obj:
                 Replace(items => items.IsEmpty
                     ? throw Underflow()
-                    : Record(new PickleCall(PickleCallKind.Instance, items[0], new PickleTuple(items[1..].ToArray()), _at)));
+                    : Record(new PickleCall(PickleCallKind.Instance, items[0], Arguments(items[1..]), _at)));
                 break;
             case PickleOpcode.Build:
                 PickleNode state = Pop();
@@ -46,6 +51,21 @@ internal sealed partial class PickleMachine
                 break;
             case PickleOpcode.BinPersId:
                 PushNew(Record(new PicklePersistentId(Pop(), _at)));
+                break;
+            case PickleOpcode.Ext1 when IsLenient:
+                PushNew(Record(PickleGlobal.Extension(_cursor.ReadByte(_at), _at)));
+                break;
+            case PickleOpcode.Ext2 when IsLenient:
+                PushNew(Record(PickleGlobal.Extension(_cursor.ReadUInt16(_at), _at)));
+                break;
+            case PickleOpcode.Ext4 when IsLenient:
+                PushNew(Record(PickleGlobal.Extension(_cursor.ReadInt32(_at), _at)));
+                break;
+            case PickleOpcode.NextBuffer when IsLenient:
+                Push(s_noBuffer);
+                break;
+            case PickleOpcode.ReadOnlyBuffer when IsLenient:
+                Top();
                 break;
             case PickleOpcode.Ext1 or PickleOpcode.Ext2 or PickleOpcode.Ext4:
                 throw Refuse(Fault.Unsupported, "the pickle names a class by its number in Python's extension registry, which the file does not hold");
@@ -63,7 +83,30 @@ internal sealed partial class PickleMachine
         {
             throw Refuse(Fault.Corrupt, $"the pickle gives a state to {target.Kind}; it is damaged");
         }
+        HandOn([state]);
         instance.Build(state);
+    }
+
+    private PickleTuple Arguments(ReadOnlySpan<PickleNode> items)
+    {
+        HandOn(items);
+        return new PickleTuple(items.ToArray());
+    }
+
+    // Who gets them may call them, with what cannot be told.
+    private void HandOn(ReadOnlySpan<PickleNode> items)
+    {
+        if (!IsLenient)
+        {
+            return;
+        }
+        foreach (PickleNode item in items)
+        {
+            if (item is PickleGlobal global)
+            {
+                global.IsHandedOn = true;
+            }
+        }
     }
 
     private PickleGlobal ReadGlobal()
@@ -72,7 +115,7 @@ internal sealed partial class PickleMachine
         return Record(new PickleGlobal(module, ReadName(), _at));
     }
 
-    private string ReadName() => _texts.Get(_cursor.ReadLine(PickleLimits.NameLine, _at))?.Text
+    private string ReadName() => Texts.Get(_cursor.ReadLine(PickleLimits.NameLine, _at))?.Text
         ?? throw Refuse(Fault.Corrupt, "the pickle names a module or class in something that is no UTF-8; it is damaged");
 
     private PickleGlobal MakeGlobal(PickleNode module, PickleNode name)
@@ -83,9 +126,11 @@ internal sealed partial class PickleMachine
         }
         bool mayBeText = module is PickleText or PickleObject && name is PickleText or PickleObject;
         return mayBeText
-            ? new PickleGlobal((module as PickleText)?.Text ?? "?", (name as PickleText)?.Text ?? "?", _at) { IsComputed = true }
+            ? new PickleGlobal(Short(module), Short(name), _at) { IsComputed = true }
             : throw Refuse(Fault.Corrupt, $"the pickle names a class by {module.Kind} and {name.Kind}; it is damaged");
     }
+
+    private static string Short(PickleNode name) => name is PickleText { Length: <= PickleLimits.NameLine } text ? text.Text : "?";
 
     private PickleText ReadPersistentLine() => PickleText.Decode(_cursor.ReadLine(PickleLimits.NameLine, _at)) is { } id
         ? new PickleText(id)

@@ -64,7 +64,7 @@ internal sealed partial class PickleMachine
 
     private PickleText ReadText(long length) => length > PickleLimits.Copied
         ? PickleText.Later(_cursor.Take(length))
-        : _texts.Get(_cursor.ReadSpan((int)length, _at)) ?? throw Refuse(Fault.Corrupt, "the pickle holds a string that is no UTF-8; it is damaged");
+        : Texts.Get(_cursor.ReadSpan((int)length, _at)) ?? throw Refuse(Fault.Corrupt, "the pickle holds a string that is no UTF-8; it is damaged");
 
     private PickleText ReadUnicodeLine() => PickleNumbers.UnescapeUnicode(_cursor.ReadLine(PickleLimits.TextLine, _at)) is { } text
         ? new PickleText(text)
@@ -89,7 +89,7 @@ internal sealed partial class PickleMachine
     }
 
     private PickleText ByteString(ReadOnlySpan<byte> bytes) => System.Text.Ascii.IsValid(bytes)
-        ? _texts.Get(bytes)!
+        ? Texts.Get(bytes)!
         : PickleText.ByteString(new MemoryBytes(bytes.ToArray()));
 
     private ByteSource ReadBytes(long length) => length <= PickleLimits.Copied ? new MemoryBytes(_cursor.Copy((int)length)) : _cursor.Take(length);

@@ -18,18 +18,37 @@ internal sealed partial class PickleMachine
     private readonly List<PickleNode> _stack = [];
     private readonly List<int> _marks = []; // Height of the stack at each mark.
     private readonly PickleMemo _memo = new();
-    private readonly PickleTexts _texts = new();
     private readonly List<PickleGlobal> _globals = [];
     private readonly List<PickleCall> _calls = [];
     private readonly List<PicklePersistentId> _persistentIds = [];
     private long _at; // Where the current opcode stands.
-    private int _opcodes;
     private int _objects;
 
     /// <param name="source">The stream, or what it is a part of.</param>
     /// <param name="name">What the stream is called in messages.</param>
     /// <param name="start">Where in <paramref name="source"/> it begins.</param>
-    public PickleMachine(ByteSource source, string name, long start = 0) => _cursor = new PickleCursor(source, name, start);
+    public PickleMachine(ByteSource source, string name, long start = 0)
+        : this(new PickleCursor(source, name, start))
+    {
+    }
+
+    /// <param name="cursor">Where the stream begins; another pickle may follow it and be read through the same window.</param>
+    public PickleMachine(PickleCursor cursor) => _cursor = cursor;
+
+    /// <summary>
+    /// For whoever judges a stream and does not use its values: a class by its number in Python's extension registry is a global that
+    /// nobody knows, a buffer outside of the stream is empty, and globals are told whether they were handed on.
+    /// </summary>
+    public bool IsLenient { get; init; }
+
+    /// <summary>Most opcodes that are read; fewer where several pickles share an allowance.</summary>
+    public int MostOpcodes { get; init; } = PickleLimits.Opcodes;
+
+    /// <summary>Short texts met so far, which the pickles of one file may share.</summary>
+    public PickleTexts Texts { get; init; } = new();
+
+    /// <summary>Opcodes read so far.</summary>
+    public int Opcodes { get; private set; }
 
     /// <summary>Most containers, names and calls; more than <see cref="PickleLimits.Objects"/> where an honest stream has so many.</summary>
     public int MaxObjects { get; init; } = PickleLimits.Objects;
@@ -55,9 +74,9 @@ internal sealed partial class PickleMachine
         {
             _at = _cursor.Position;
             PickleOpcode opcode = (PickleOpcode)_cursor.ReadByte(_at);
-            if (++_opcodes > PickleLimits.Opcodes)
+            if (++Opcodes > MostOpcodes)
             {
-                throw Refuse(Fault.Unsupported, $"the pickle has more than {PickleLimits.Opcodes:N0} opcodes");
+                throw Refuse(Fault.Unsupported, $"the pickle has more than {MostOpcodes:N0} opcodes");
             }
             if (opcode == PickleOpcode.Stop)
             {
@@ -69,6 +88,14 @@ internal sealed partial class PickleMachine
             }
         }
     }
+
+    /// <summary>Looks through what follows a break, from the opcode that could not be read, for names.</summary>
+    /// <param name="source">The stream, or what it is a part of.</param>
+    /// <param name="mostNames">Most names that are kept.</param>
+    public PickleSweep Sweep(ByteSource source, int mostNames) => new(source, _at, _memo, [.. _stack.TakeLast(2).OfType<PickleText>()]) { MostNames = mostNames };
+
+    /// <summary>Where the opcode stands that was read last.</summary>
+    public long At => _at;
 
     private bool Memo(PickleOpcode opcode)
     {

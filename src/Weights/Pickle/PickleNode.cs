@@ -240,6 +240,12 @@ internal sealed class PickleGlobal(string module, string name, long offset) : Pi
     /// <summary>Whether the stream computes the names instead of stating them, which only somebody with something to hide does.</summary>
     public bool IsComputed { get; init; }
 
+    /// <summary>Whether it became a part of something or an argument, where a judge asked for it.</summary>
+    public bool IsHandedOn { get; set; }
+
+    /// <summary>The class of that number in a registry (<c>copyreg.add_extension</c>) that the stream does not hold.</summary>
+    public static PickleGlobal Extension(long number, long offset) => new("copyreg.extension", $"{number}", offset);
+
     public override string Kind => $"the name {WeightFileException.Quote(FullName)}";
 }
 

@@ -1,0 +1,85 @@
+using System.Text;
+
+namespace Weights.Scanning.Containers;
+
+/// <summary>
+/// The members of a tar archive, <c>[header of 512 bytes | contents, padded to 512]…</c>, in the order that they stand.
+/// <see href="https://www.gnu.org/software/tar/manual/html_node/Standard.html"/>
+/// </summary>
+internal static class TarMembers
+{
+    private const int BlockBytes = 512;
+
+    /// <summary>Finds the members; links and folders are none.</summary>
+    public static void Walk(ByteSource archive, Action<string, long, ByteSource> found, Action<long, string> fault)
+    {
+        byte[] header = new byte[BlockBytes];
+        string? longName = null;
+        long at = 0;
+        for (; at + BlockBytes <= archive.Length;)
+        {
+            archive.Read(at, header);
+            if (header.AsSpan().IndexOfAnyExcept((byte)0) < 0)
+            {
+                WalkRest(archive, at, fault);
+                return;
+            }
+            if (Signatures.Of(header) != Signature.Tar || ReadOctal(header.AsSpan(124, 12)) is not { } size || size > archive.Length - at - BlockBytes)
+            {
+                fault(at, "the tar archive is damaged or cut off: there is no member's header where one should be, or its contents are not all there");
+                return;
+            }
+            ByteSource contents = archive.Slice(at + BlockBytes, size);
+            const byte gnuLongName = (byte)'L';
+            if (header[156] == gnuLongName && size < BlockBytes * 8)
+            {
+                byte[] name = new byte[size];
+                contents.Read(0, name);
+                longName = Encoding.UTF8.GetString(name).TrimEnd('\0');
+            }
+            else
+            {
+                if (size > 0)
+                {
+                    found(longName ?? Text(header.AsSpan(0, 100)), at + BlockBytes, contents);
+                }
+                longName = null;
+            }
+            at += BlockBytes + ((size + BlockBytes - 1) / BlockBytes * BlockBytes);
+        }
+    }
+
+    /// <summary>A number in octal digits; null when it is none.</summary>
+    public static long? ReadOctal(ReadOnlySpan<byte> field)
+    {
+        ReadOnlySpan<byte> digits = field.Trim("\0 "u8);
+        long value = 0;
+        foreach (byte digit in digits)
+        {
+            if (digit is < (byte)'0' or > (byte)'7')
+            {
+                return null;
+            }
+            value = (value << 3) | (long)(digit - '0');
+        }
+        return digits.IsEmpty ? null : value;
+    }
+
+    // Zeros up to the end; anything else is out of a reader's sight.
+    private static void WalkRest(ByteSource archive, long at, Action<long, string> fault)
+    {
+        byte[] buffer = new byte[(int)Math.Clamp(archive.Length - at, 1, 1 << 16)];
+        for (long position = at; position < archive.Length; position += buffer.Length)
+        {
+            Span<byte> chunk = buffer.AsSpan(0, (int)Math.Min(buffer.Length, archive.Length - position));
+            archive.Read(position, chunk);
+            if (chunk.IndexOfAnyExcept((byte)0) is >= 0 and int index)
+            {
+                fault(position + index, "something follows the end of the tar archive");
+                return;
+            }
+        }
+    }
+
+    private static string Text(ReadOnlySpan<byte> field) => Encoding.UTF8.GetString(field.IndexOf((byte)0) is >= 0 and int end ? field[..end] : field);
+}

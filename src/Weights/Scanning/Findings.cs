@@ -1,0 +1,76 @@
+using Weights.Pickle;
+
+namespace Weights.Scanning;
+
+/// <summary>
+/// Names found so far, each once, with how often and where. A file that names a million things costs what its first thousands do: the
+/// rest are counted under one name for each verdict.
+/// </summary>
+internal sealed class Findings(ScanOptions options)
+{
+    /// <summary>Stands for all names beyond those that are listed. No wildcard accepts it: what is meant by it cannot be seen.</summary>
+    public const string Rest = "…";
+
+    /// <summary>Why it does.</summary>
+    public const string RestReason = "further names, of which there are too many to list";
+
+    private const int MostNames = 10_000;
+    private const int MostPlaces = 100;
+    private const int MostPlacesInAll = 50_000;
+
+    private readonly Dictionary<(string Name, Verdict Verdict, string? Reason), ScanFinding> _findings = [];
+    private readonly HashSet<string> _allowedExactly = [.. options.AllowsExactly];
+    private int _places;
+
+    /// <summary>Everything, the most dangerous first, then in the order of the file.</summary>
+    public IReadOnlyList<ScanFinding> All => [.. _findings.Values.OrderBy(static finding => finding.IsAllowed).ThenByDescending(static finding => finding.Verdict)];
+
+    /// <summary>Counts a name; the text of the call is made only where it is kept.</summary>
+    /// <param name="name">Module and name.</param>
+    /// <param name="verdict">What it is.</param>
+    /// <param name="reason">Why, where the name does not say.</param>
+    /// <param name="takesWildcards">Whether a wildcard may accept it.</param>
+    /// <param name="stream">Where: which pickle.</param>
+    /// <param name="offset">Where in it.</param>
+    /// <param name="call">The call, if it is called.</param>
+    /// <returns>The finding, for <see cref="Again"/>.</returns>
+    public ScanFinding Add(string name, Verdict verdict, string? reason, bool takesWildcards, string stream, long offset, PickleCall? call)
+    {
+        ScanFinding finding = Get(name, verdict, reason, takesWildcards);
+        Again(finding, stream, offset, call);
+        return finding;
+    }
+
+    /// <summary>Counts a name that is known already.</summary>
+    public void Again(ScanFinding finding, string stream, long offset, PickleCall? call)
+    {
+        finding.Count++;
+        // Of what is harmless one place tells enough.
+        int most = finding.Verdict >= Verdict.Unknown ? MostPlaces : 1;
+        if (finding.PlaceList.Count < most && _places < MostPlacesInAll)
+        {
+            _places++;
+            finding.PlaceList.Add(new ScanPlace(stream, offset, call is null ? null : Literals.Of(call)));
+        }
+    }
+
+    private ScanFinding Get(string name, Verdict verdict, string? reason, bool takesWildcards)
+    {
+        if (_findings.TryGetValue((name, verdict, reason), out ScanFinding? finding))
+        {
+            return finding;
+        }
+        bool isAllowed = name != Rest && (_allowedExactly.Contains(name) || (verdict == Verdict.Unknown && takesWildcards && options.Allows(name)));
+        if (_findings.Count >= MostNames)
+        {
+            (name, reason, isAllowed) = (Rest, RestReason, false);
+            if (_findings.TryGetValue((name, verdict, reason), out finding))
+            {
+                return finding;
+            }
+        }
+        finding = new ScanFinding(name, verdict, reason) { IsAllowed = isAllowed };
+        _findings.Add((name, verdict, reason), finding);
+        return finding;
+    }
+}

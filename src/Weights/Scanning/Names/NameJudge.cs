@@ -1,0 +1,86 @@
+using System.Collections.Frozen;
+using Weights.Pickle;
+
+namespace Weights.Scanning.Names;
+
+/// <summary>What a name is, by itself.</summary>
+/// <param name="Verdict">What it is.</param>
+/// <param name="Reason">Why, where the name alone does not say; else null.</param>
+/// <param name="DependsOnCall">Whether it is only harmless with certain arguments.</param>
+internal readonly record struct NameVerdict(Verdict Verdict, string? Reason = null, bool DependsOnCall = false);
+
+/// <summary>Judges names: what is on a list of harmless ones, exactly, is harmless; the rest executes code or is unknown.</summary>
+internal static class NameJudge
+{
+    private static readonly FrozenDictionary<string, NameVerdict> s_known = Known();
+
+    /// <summary>What a global of a stream is. In a TorchScript archive, its own classes are known.</summary>
+    public static NameVerdict Judge(PickleGlobal global, bool isTorchScript)
+    {
+        if (global.IsComputed)
+        {
+            return new(Verdict.Executes, "the stream computes the name instead of stating it");
+        }
+        const string scriptClasses = "__torch__";
+        return isTorchScript && (global.Module == scriptClasses || global.Module.StartsWith(scriptClasses + '.', StringComparison.Ordinal))
+            ? new(Verdict.Tensors)
+            : Judge(global.Module, global.Name);
+    }
+
+    /// <summary>What <paramref name="name"/>, an attribute of <paramref name="module"/> or dotted ones below it, is.</summary>
+    public static NameVerdict Judge(string module, string name)
+    {
+        string fullName = $"{module}.{name}";
+        if (s_known.TryGetValue(fullName, out NameVerdict known))
+        {
+            return known;
+        }
+        if (ExecutingNames.Contains(fullName))
+        {
+            return new(Verdict.Executes);
+        }
+        if (!name.Contains('.', StringComparison.Ordinal) && !IsDunder(name) && !ExecutingNames.IsModuleReached(name))
+        {
+            return new(Verdict.Unknown);
+        }
+        string[] parts = name.Split('.');
+        if (parts.FirstOrDefault(static part => IsDunder(part)) is { } dunder)
+        {
+            return new(Verdict.Executes, $"reaches the inside of Python by {dunder}");
+        }
+        // Whatever leads there, os.system is os.system.
+        for (int index = 0; index < parts.Length; index++)
+        {
+            string tail = string.Join('.', parts[index..]);
+            if (ExecutingNames.IsModuleReached(parts[index]) || (index > 0 && ExecutingNames.Contains(tail)) || (index > 0 && ExecutingNames.Contains($"builtins.{tail}")))
+            {
+                return new(Verdict.Executes, $"reaches {tail} by way of {module}");
+            }
+        }
+        return new(Verdict.Unknown, parts.Length > 1 && s_known.ContainsKey($"{module}.{parts[0]}") ? "reaches into what is harmless only as a whole" : null);
+    }
+
+    /// <summary>Whether a wildcard may accept an attribute of a module: not where a part of it is called as a module that executes code.</summary>
+    public static bool TakesWildcards(string attribute) => !attribute.Split('.').Any(ExecutingNames.IsModule);
+
+    /// <summary>Whether Python gives a name a meaning of its own.</summary>
+    public static bool IsDunder(string name) => name.Length > 4 && name.StartsWith("__", StringComparison.Ordinal) && name.EndsWith("__", StringComparison.Ordinal);
+
+    private static FrozenDictionary<string, NameVerdict> Known()
+    {
+        Dictionary<string, NameVerdict> known = new(StringComparer.Ordinal);
+        foreach (string name in DataNames.All.Concat(TorchClasses.All))
+        {
+            known[name] = new(Verdict.Data);
+        }
+        foreach (string name in TensorNames.All)
+        {
+            known[name] = new(Verdict.Tensors);
+        }
+        foreach ((string name, Verdict verdict) in ConditionalNames.All)
+        {
+            known[name] = new(verdict, DependsOnCall: true);
+        }
+        return known.ToFrozenDictionary(StringComparer.Ordinal);
+    }
+}

@@ -1,0 +1,153 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.IO.Compression;
+using Weights.IO;
+using Weights.Scanning;
+using Weights.Tests.Pickle;
+
+namespace Weights.Tests.Scanning;
+
+/// <summary>Files made to cost more than they weigh. Each must end soon and allocate in proportion to its own length; none is clean.</summary>
+public class ScanAttackTests
+{
+    // A tenth of this on an idle machine; the tests run beside others.
+    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(10);
+
+    private const int Megabyte = 1 << 20;
+
+    public static TheoryData<string, long> Attacks() => new()
+    {
+        // What, and how many bytes it may allocate for each byte of its own beyond the first hundred megabytes.
+        { "names", 150 },
+        { "names that differ", 300 },
+        { "calls of calls", 150 },
+        { "pickles of two bytes", 20 },
+        { "names in pickles of six bytes", 60 },
+        { "lines without end", 8 },
+        { "one state for many objects", 150 },
+        { "one nested file loaded often", 150 },
+        { "nested files", 20 },
+        { "many entries", 200 },
+        { "many broken entries", 200 },
+        { "entries that overlap", 200 },
+        { "entries that inflate", 800 }, // Of which 32 MB inflate, whatever it weighs.
+    };
+
+    [Theory]
+    [MemberData(nameof(Attacks))]
+    public void An_attack_ends_soon_and_allocates_little(string attack, long bytesPerByte)
+    {
+        byte[] file = Make(attack);
+        Assert.InRange(file.Length, 1, 3 * Megabyte);
+        Stopwatch watch = Stopwatch.StartNew();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        ScanReport report = Scan.Of(new MemoryInput("file.pt", file), new ScanOptions { Allows = static _ => true });
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, (100 * Megabyte) + (bytesPerByte * file.Length));
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, s_longest);
+        Assert.NotEqual(ScanResult.Clean, report.Result);
+        Assert.InRange(report.Findings.Count, 0, 10_010);
+        Assert.InRange(report.Faults.Count, 0, 1000);
+    }
+
+    private static byte[] Make(string attack)
+    {
+        const int count = 2 * Megabyte;
+        return attack switch
+        {
+            "names" => Repeat("cos\nsystem\n0", count / 12),
+            "names that differ" => [.. "N0"u8, .. Enumerable.Range(0, count / 12).SelectMany(static index => System.Text.Encoding.ASCII.GetBytes($"cm{index:x5}\nn\n0")), .. "N."u8],
+            "calls of calls" => Repeat(")R", count / 2, "ca\nb\n"),
+            "pickles of two bytes" => [.. Enumerable.Repeat("N."u8.ToArray(), count / 2).SelectMany(static pickle => pickle)],
+            "names in pickles of six bytes" => [.. Enumerable.Repeat("ca\nb\n."u8.ToArray(), count / 6).SelectMany(static pickle => pickle)],
+            "lines without end" => [.. "cos\nsystem\n0"u8, .. Enumerable.Repeat((byte)'c', count)],
+            "one state for many objects" => ManyStates(count),
+            "one nested file loaded often" => LoadedOften(count),
+            "nested files" => Nested(),
+            "many entries" => Zip(15_000, static _ => "cos\nsystem\n."u8.ToArray(), CompressionLevel.NoCompression),
+            "many broken entries" => Zip(15_000, static _ => "cos\nsystem\nR"u8.ToArray(), CompressionLevel.NoCompression),
+            "entries that overlap" => Overlapping(),
+            "entries that inflate" => Zip(40, static _ => Repeat("cos\nsystem\n0", 100_000), CompressionLevel.Fastest),
+            _ => throw new ArgumentException(attack),
+        };
+    }
+
+    private static byte[] Repeat(string opcodes, int count, string start = "") => new PickleBuilder().Op(start + string.Concat(Enumerable.Repeat(opcodes, count)) + "N").Stop();
+
+    private static byte[] ManyStates(int count)
+    {
+        PickleBuilder pickle = new PickleBuilder().Op("}q\x05(");
+        for (int index = 0; index < 20_000; index++)
+        {
+            pickle.Text($"k{index}").Global("os", "x");
+        }
+        pickle.Op("u0").Global("a", "b").Op(")R");
+        return pickle.Op(string.Concat(Enumerable.Repeat("h\x05" + "b", count / 4))).Stop();
+    }
+
+    private static byte[] LoadedOften(int count)
+    {
+        byte[] inner = Repeat("cos\nsystem\n0", 50_000);
+        return new PickleBuilder().Global("torch.storage", "_load_from_bytes").Op("q\x00" + "B").UInt32((uint)inner.Length).Bytes(inner).Op("q\x01")
+            .Op(string.Concat(Enumerable.Repeat("h\x00h\x01\x85R", count / 6))).Stop();
+    }
+
+    private static byte[] Nested()
+    {
+        byte[] inner = "N."u8.ToArray();
+        for (int depth = 0; depth < 100; depth++)
+        {
+            inner = new PickleBuilder().Global("torch.storage", "_load_from_bytes").Op("B").UInt32((uint)inner.Length).Bytes(inner).Op("\x85R").Stop();
+        }
+        return inner;
+    }
+
+    private static byte[] Zip(int count, Func<int, byte[]> contents, CompressionLevel level)
+    {
+        using MemoryStream archive = new();
+        using (ZipArchive zip = new(archive, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            for (int index = 0; index < count; index++)
+            {
+                using Stream entry = zip.CreateEntry($"{index}.pkl", level).Open();
+                entry.Write(contents(index));
+            }
+        }
+        return archive.ToArray();
+    }
+
+    // Twenty thousand entries, each a little shorter than the one before, that begin at the same place.
+    private static byte[] Overlapping()
+    {
+        const int entries = 20_000;
+        byte[] pickle = Repeat("cos\nsystem\n0", 60_000);
+        byte[] local = Header(30, "PK\x03\x04", 18, 26, pickle.Length);
+        using MemoryStream file = new();
+        file.Write(local);
+        file.Write("a.pkl"u8);
+        file.Write(pickle);
+        long start = file.Length;
+        for (int index = 0; index < entries; index++)
+        {
+            file.Write(Header(46, "PK\x01\x02", 20, 28, pickle.Length - index));
+            file.Write("a.pkl"u8);
+        }
+        byte[] end = new byte[22];
+        "PK\x05\x06"u8.CopyTo(end);
+        BinaryPrimitives.WriteUInt16LittleEndian(end.AsSpan(8), entries);
+        BinaryPrimitives.WriteUInt16LittleEndian(end.AsSpan(10), entries);
+        BinaryPrimitives.WriteUInt32LittleEndian(end.AsSpan(12), (uint)(file.Length - start));
+        BinaryPrimitives.WriteUInt32LittleEndian(end.AsSpan(16), (uint)start);
+        file.Write(end);
+        return file.ToArray();
+    }
+
+    private static byte[] Header(int bytes, string signature, int sizesAt, int nameLengthAt, int size)
+    {
+        byte[] header = new byte[bytes];
+        System.Text.Encoding.Latin1.GetBytes(signature).CopyTo(header, 0);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(sizesAt), (uint)size);
+        BinaryPrimitives.WriteUInt32LittleEndian(header.AsSpan(sizesAt + 4), (uint)size);
+        BinaryPrimitives.WriteUInt16LittleEndian(header.AsSpan(nameLengthAt), 5);
+        return header;
+    }
+}
