@@ -131,8 +131,12 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
     }
 
     // Old files keep the source of a class beside it, and name both as a value outside.
-    private static PickleNode Callable(PickleNode callable) =>
-        callable is PicklePersistentId { Id: PickleTuple { Items: [PickleText tag, PickleGlobal global, ..] } } && tag.Is("module") ? global : callable;
+    private static PickleNode Callable(PickleNode callable) => callable switch
+    {
+        PicklePersistentId { Id: PickleTuple { Items: [PickleText tag, PickleGlobal global, ..] } } when tag.Is("module") => global,
+        PicklePersistentId { Id: PickleTuple { Items: [PickleGlobal global, ..] } } => global, // in the tar archives of the first versions
+        _ => callable,
+    };
 
     // Python writes classes within classes, and alternative constructors, as getattr, and then calls those.
     private void JudgeCalledAttribute(PickleCall call, (PickleGlobal Root, string Attributes) path)

@@ -113,8 +113,15 @@ public class ScanTests
         Assert.Equal(ScanResult.Executes, Scan.File(Fixtures.Path("scan/executes/reduce.pkl"), new ScanOptions { AllowsExactly = ["os.*"] }).Result);
     }
 
-    // Whole modules, with classes of the one who saved them.
-    private static readonly string[] s_modules = ["module-pickled.pt", "module-pickled-half-in-checkpoint.pt", "legacy-module.pt", "legacy-module-with-source.pt"];
+    // Whole modules and other objects, with classes of the one who saved them.
+    private static readonly string[] s_modules =
+        ["module-pickled.pt", "module-pickled-half-in-checkpoint.pt", "module-in-yolo-checkpoint.pt", "legacy-module.pt", "legacy-module-with-source.pt", "wrapper-subclass.pt"];
+
+    // Among those objects is a method of a list, which could be one that a later call uses.
+    private const string Objects = "inert-project-objects.pt";
+
+    // Torch ignores what follows the last storage; whether it is harmless nobody can say.
+    private static readonly string[] s_followed = ["by-hand-trailing-bytes.pt", "by-hand-two-values.pt"];
 
     public static TheoryData<string> Checkpoints() => [.. Fixtures.Names("valid").Where(static name => name.StartsWith("pytorch/", StringComparison.Ordinal) && !name.EndsWith(".json", StringComparison.Ordinal))];
 
@@ -123,6 +130,12 @@ public class ScanTests
     public void Checkpoints_of_the_reference_library_are_clean(string name)
     {
         ScanReport report = Scan.File(Fixtures.Path(name));
+        string file = Path.GetFileName(name);
+        if (file == Objects || s_followed.Contains(file))
+        {
+            Assert.Equal(file == Objects ? ScanResult.Executes : ScanResult.Unreadable, report.Result);
+            return;
+        }
         Assert.Equal("", string.Join(' ', report.Faults));
         if (s_modules.Contains(Path.GetFileName(name)))
         {

@@ -4,6 +4,7 @@ namespace Weights.Scanning.Containers;
 
 /// <summary>
 /// The members of a tar archive, <c>[header of 512 bytes | contents, padded to 512]…</c>, in the order that they stand.
+/// Unlike <see cref="IO.TarDirectory"/>, which finds what unpacking would leave: here every member of one name counts, and what follows the end is told.
 /// <see href="https://www.gnu.org/software/tar/manual/html_node/Standard.html"/>
 /// </summary>
 internal static class TarMembers

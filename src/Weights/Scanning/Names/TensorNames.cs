@@ -10,6 +10,8 @@ internal static class TensorNames
             "_rebuild_sparse_tensor _rebuild_sparse_csr_tensor _rebuild_nested_tensor _rebuild_qtensor _rebuild_xla_tensor _rebuild_mlc_tensor _rebuild_ort_tensor " +
             "_rebuild_hpu_tensor _rebuild_meta_tensor_no_storage _rebuild_device_tensor_from_numpy _rebuild_device_tensor_from_cpu_tensor " +
             "_rebuild_wrapper_subclass"),
+        ("torch.nested._internal.nested_tensor", "_rebuild_njt NestedTensor"),
+        ("torch._dynamo.decorators", "_DimRange"),
         ("torch.serialization", "_get_layout"),
         ("torch.jit._pickle", "build_intlist build_tensorlist build_doublelist build_boollist build_tensor_from_id restore_type_tag"),
         ("torch.nn.parameter", "Parameter Buffer UninitializedParameter UninitializedBuffer"),
