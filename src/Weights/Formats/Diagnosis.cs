@@ -29,7 +29,7 @@ internal static class Diagnosis
         Archive("7z", "7z x", (byte)'7', (byte)'z', 0xBC, 0xAF, 0x27, 0x1C),
         Archive("RAR", "unrar x", (byte)'R', (byte)'a', (byte)'r', (byte)'!', 0x1A, 0x07),
         new(Fault.Unsupported, static input => input.Head.Length >= 262 && input.Head[257..].StartsWith("ustar"u8), static _ => Unpack("tar", "tar -xf")),
-        new(Fault.Corrupt, static input => StartsWith(input, "PK\x03\x04"u8) && !HasZipEnd(input), static _ => "is a zip archive whose end is missing: the file is truncated; get a fresh copy"),
+        new(Fault.Corrupt, static input => StartsWith(input, "PK\x03\x04"u8) && !ZipDirectory.Ends(input.Bytes), static _ => "is a zip archive whose end is missing: the file is truncated; get a fresh copy"),
         new(Fault.Unsupported, static input => StartsWith(input, "PK\x03\x04"u8) || StartsWith(input, "PK\x05\x06"u8), static _ => "is a zip archive, but of no kind that is known here: if there is a weight file in it, unpack it (unzip) and open that"),
         Program("ELF", 0x7F, (byte)'E', (byte)'L', (byte)'F'),
         Program("Mach-O", 0xCF, 0xFA, 0xED, 0xFE),
@@ -87,13 +87,6 @@ internal static class Diagnosis
     }
 
     // The record at the end of an archive, after which a comment of up to 65,535 bytes may stand.
-    private static bool HasZipEnd(Input input)
-    {
-        byte[] end = new byte[Math.Min(input.Bytes.Length, 22 + ushort.MaxValue)];
-        input.Bytes.Read(input.Bytes.Length - end.Length, end);
-        return end.AsSpan().LastIndexOf("PK\x05\x06"u8) >= 0;
-    }
-
     private static bool IsHtml(Input input) => StartsWithWord(input, "<!doctype html") || StartsWithWord(input, "<html") || StartsWithWord(input, "<head");
 
     private static bool IsJson(Input input)

@@ -134,7 +134,7 @@ public sealed class Checkpoint : IDisposable
         return new Checkpoint(list, Origin, _files)
         {
             Metadata = Metadata,
-            Modules = Modules,
+            Modules = newName is null ? Modules : [], // Their paths are those of the old names.
             LeftOut = LeftOut,
             Aliases = SurvivingAliases(name => newName is null ? names.Contains(name) ? name : null : newName(name)),
         };

@@ -134,7 +134,7 @@ internal sealed class FileScan
         {
             return Signatures.Name(signature);
         }
-        bool isArchive = role != PartRole.Raw && depth == 0 && EndsAsZip(bytes);
+        bool isArchive = role != PartRole.Raw && depth == 0 && ZipDirectory.Ends(bytes);
         bool isPickle = role switch
         {
             PartRole.Pickle => true,
@@ -359,14 +359,5 @@ internal sealed class FileScan
         int slash = name.LastIndexOf('/');
         return slash > 0 && name.AsSpan(0, slash) is var folder && (folder.EndsWith("/data", StringComparison.Ordinal) || folder.EndsWith("/constants", StringComparison.Ordinal) || folder is "data")
             && !name.AsSpan(slash + 1).ContainsAnyExceptInRange('0', '9');
-    }
-
-    private static bool EndsAsZip(ByteSource bytes)
-    {
-        const int longest = 22 + ushort.MaxValue;
-        byte[] tail = new byte[(int)Math.Min(bytes.Length, longest)];
-        bytes.Read(bytes.Length - tail.Length, tail);
-        int found = tail.AsSpan().LastIndexOf("PK\x05\x06"u8);
-        return found >= 0 && found <= tail.Length - 22;
     }
 }

@@ -5,8 +5,8 @@ using Weights.IO;
 namespace Weights.Formats.PyTorch;
 
 /// <summary>
-/// The floats that quantised integers stand for, made when they are read. Rounded as torch's own <c>dequantize()</c> rounds: one scale for
-/// all is taken as a float, one of many is multiplied as a double unless it is a float itself.
+/// The floats that quantised integers stand for, made when they are read. Rounded as <c>dequantize()</c> of torch 2.6 rounds where it is
+/// built without FBGEMM (Debian's): one scale for all is taken as a float, one of many is multiplied as a double unless it is a float itself.
 /// </summary>
 internal sealed class DequantizedBytes : UnitBytes
 {

@@ -30,7 +30,7 @@ namespace Weights.Formats.PyTorch
 
         public override bool WritesShards => true;
 
-        public override bool Sniff(Input input) => TorchReader.Sniff(input) || DistributedReader.Sniff(input) || IsIndex(input);
+        public override bool Sniff(Input input) => TorchFile.Sniff(input) || DistributedReader.Sniff(input) || IsIndex(input);
 
         public override IReadOnlyList<FolderFile> FindInFolder(Folder folder)
         {

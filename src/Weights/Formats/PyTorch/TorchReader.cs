@@ -9,9 +9,6 @@ namespace Weights.Formats.PyTorch;
 /// <summary>From a file's pickle and storages to a checkpoint: which part is the weights, their names, and what else the file says.</summary>
 internal static class TorchReader
 {
-    /// <summary>Whether the file is one that torch saved, in any of its layouts.</summary>
-    public static bool Sniff(Input input) => TorchFile.Sniff(input);
-
     /// <summary>Reads one file.</summary>
     public static Checkpoint Read(Input input, ReadOptions options)
     {

@@ -213,7 +213,8 @@ public sealed class TarDirectory
         return Octal(field) ?? throw new WeightFileException(Fault.Corrupt, "the tar archive has a header with a size that is no number; it is damaged", offset: at);
     }
 
-    private static long? Octal(ReadOnlySpan<byte> field)
+    /// <summary>A number in octal digits, 0 where there are none; null when it is none.</summary>
+    internal static long? Octal(ReadOnlySpan<byte> field)
     {
         long number = 0;
         foreach (byte digit in field.Trim(" \0"u8))
@@ -227,11 +228,16 @@ public sealed class TarDirectory
         return number;
     }
 
-    // The sum of all bytes, those of the checksum being taken for spaces; some old programs summed them with a sign.
-    private static bool IsHeader(ReadOnlySpan<byte> header)
+    private static bool IsHeader(ReadOnlySpan<byte> header) => header[0] != 0 && HasChecksum(header);
+
+    /// <summary>
+    /// Whether a block has the sum of all its bytes, those of the checksum being taken for spaces; some old programs summed them with a sign.
+    /// A name it need not have.
+    /// </summary>
+    internal static bool HasChecksum(ReadOnlySpan<byte> header)
     {
         const int at = 148, bytes = 8;
-        if (header[0] == 0 || Octal(header.Slice(at, bytes)) is not { } stated)
+        if (Octal(header.Slice(at, bytes)) is not { } stated)
         {
             return false;
         }

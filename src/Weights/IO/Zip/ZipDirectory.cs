@@ -67,12 +67,26 @@ public sealed class ZipDirectory
         return new ZipDirectory(entries, byName);
     }
 
-    private static (long Start, long Size, long Count) FindDirectory(ByteSource file)
+    /// <summary>Whether a file ends with the record that ends an archive, and a comment of any length.</summary>
+    public static bool Ends(ByteSource file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        return FindEnd(file).At >= 0;
+    }
+
+    // The last bytes, and where in them the last record stands; negative where there is no whole one.
+    private static (byte[] Tail, int At) FindEnd(ByteSource file)
     {
         byte[] tail = new byte[Math.Min(file.Length, EndBytes + LongestComment)];
         file.Read(file.Length - tail.Length, tail);
         int found = tail.AsSpan().LastIndexOf("PK\x05\x06"u8);
-        if (found < 0 || found > tail.Length - EndBytes)
+        return (tail, found <= tail.Length - EndBytes ? found : -1);
+    }
+
+    private static (long Start, long Size, long Count) FindDirectory(ByteSource file)
+    {
+        (byte[] tail, int found) = FindEnd(file);
+        if (found < 0)
         {
             throw Refused(Fault.Corrupt, $"the zip archive has no directory at its end: the file is truncated after {file.Length:N0} bytes; download it again", file.Length);
         }
@@ -133,7 +147,7 @@ public sealed class ZipDirectory
         long compressed = BinaryPrimitives.ReadUInt32LittleEndian(header[20..]);
         long size = BinaryPrimitives.ReadUInt32LittleEndian(header[24..]);
         long offset = BinaryPrimitives.ReadUInt32LittleEndian(header[42..]);
-        ReadZip64Extra(header.Slice(HeaderBytes + nameLength, extraLength), ref size, ref compressed, ref offset);
+        ReadZip64Extra(header.Slice(HeaderBytes + nameLength, extraLength), takesCutOff: false, ref size, ref compressed, ref offset);
         if (size < 0 || compressed < 0 || offset < 0 || offset >= start)
         {
             throw Refused(Fault.Corrupt, $"the archive's entry {WeightFileException.Quote(name)} has a size or place that is not inside the file", start + position);
@@ -143,15 +157,24 @@ public sealed class ZipDirectory
             BinaryPrimitives.ReadUInt32LittleEndian(header[16..]), compressed, size, offset);
     }
 
-    // Extra field 1: 64-bit values, in this order, of just those fields that are saturated in the header.
-    private static void ReadZip64Extra(ReadOnlySpan<byte> extra, ref long size, ref long compressed, ref long offset)
+    /// <summary>Extra field 1: 64-bit values, in this order, of just those fields that are saturated in the header.</summary>
+    /// <param name="extra">All extra fields.</param>
+    /// <param name="takesCutOff">Whether a field that is cut off counts as far as it goes; else it is none.</param>
+    /// <param name="size">Bytes of the contents.</param>
+    /// <param name="compressed">Bytes of the contents as stored.</param>
+    /// <param name="offset">Where the entry begins.</param>
+    internal static void ReadZip64Extra(ReadOnlySpan<byte> extra, bool takesCutOff, ref long size, ref long compressed, ref long offset)
     {
         while (extra.Length >= 4)
         {
             int length = BinaryPrimitives.ReadUInt16LittleEndian(extra[2..]);
             if (length > extra.Length - 4)
             {
-                return;
+                if (!takesCutOff)
+                {
+                    return;
+                }
+                length = extra.Length - 4;
             }
             if (BinaryPrimitives.ReadUInt16LittleEndian(extra) == 1)
             {

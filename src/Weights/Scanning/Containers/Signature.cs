@@ -59,19 +59,12 @@ internal static class Signatures
     // 0x78, a level, and the two bytes together a multiple of 31 (RFC 1950).
     private static bool IsZlib(ReadOnlySpan<byte> head) => head.Length > 6 && head[0] == 0x78 && head[1] is 0x01 or 0x5E or 0x9C or 0xDA && ((head[0] << 8) | head[1]) % 31 == 0;
 
-    // The header's checksum counts its own eight bytes as blanks.
+    // A block of nothing but its checksum is no header.
     private static bool IsTar(ReadOnlySpan<byte> head)
     {
         const int checksumAt = 148, checksumBytes = 8;
-        if (head.Length < TarBlockBytes || TarMembers.ReadOctal(head.Slice(checksumAt, checksumBytes)) is not { } stated)
-        {
-            return false;
-        }
-        long sum = checksumBytes * ' ';
-        for (int index = 0; index < TarBlockBytes; index++)
-        {
-            sum += index is >= checksumAt and < checksumAt + checksumBytes ? 0 : head[index];
-        }
-        return sum == stated && stated != checksumBytes * ' ';
+        return head.Length >= TarBlockBytes
+            && (head[..checksumAt].ContainsAnyExcept((byte)0) || head[(checksumAt + checksumBytes)..TarBlockBytes].ContainsAnyExcept((byte)0))
+            && TarDirectory.HasChecksum(head[..TarBlockBytes]);
     }
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using Weights.IO;
 
 namespace Weights.Scanning.Containers;
 
@@ -25,7 +26,8 @@ internal static class TarMembers
                 WalkRest(archive, at, fault);
                 return;
             }
-            if (Signatures.Of(header) != Signature.Tar || ReadOctal(header.AsSpan(124, 12)) is not { } size || size > archive.Length - at - BlockBytes)
+            Span<byte> stated = header.AsSpan(124, 12);
+            if (Signatures.Of(header) != Signature.Tar || !stated.ContainsAnyExcept((byte)0, (byte)' ') || TarDirectory.Octal(stated) is not { } size || size > archive.Length - at - BlockBytes)
             {
                 fault(at, "the tar archive is damaged or cut off: there is no member's header where one should be, or its contents are not all there");
                 return;
@@ -48,22 +50,6 @@ internal static class TarMembers
             }
             at += BlockBytes + ((size + BlockBytes - 1) / BlockBytes * BlockBytes);
         }
-    }
-
-    /// <summary>A number in octal digits; null when it is none.</summary>
-    public static long? ReadOctal(ReadOnlySpan<byte> field)
-    {
-        ReadOnlySpan<byte> digits = field.Trim("\0 "u8);
-        long value = 0;
-        foreach (byte digit in digits)
-        {
-            if (digit is < (byte)'0' or > (byte)'7')
-            {
-                return null;
-            }
-            value = (value << 3) | (long)(digit - '0');
-        }
-        return digits.IsEmpty ? null : value;
     }
 
     // Zeros up to the end; anything else is out of a reader's sight.

@@ -133,7 +133,7 @@ internal sealed class ZipParts(ByteSource archive, Action<ZipPart> found, Action
         long compressed = BinaryPrimitives.ReadUInt32LittleEndian(header[20..]);
         long size = BinaryPrimitives.ReadUInt32LittleEndian(header[24..]);
         long offset = BinaryPrimitives.ReadUInt32LittleEndian(header[42..]);
-        ReadZip64(header.Slice(CentralHeaderBytes + nameLength, extraLength), ref size, ref compressed, ref offset);
+        ZipDirectory.ReadZip64Extra(header.Slice(CentralHeaderBytes + nameLength, extraLength), takesCutOff: true, ref size, ref compressed, ref offset);
         ushort flags = BinaryPrimitives.ReadUInt16LittleEndian(header[8..]);
         int method = BinaryPrimitives.ReadUInt16LittleEndian(header[10..]);
         uint crc32 = BinaryPrimitives.ReadUInt32LittleEndian(header[16..]);
@@ -277,37 +277,10 @@ internal sealed class ZipParts(ByteSource archive, Action<ZipPart> found, Action
         long compressed = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(18));
         long size = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(22));
         long none = 0;
-        ReadZip64(header.AsSpan(nameEnd, Math.Min(extraLength, header.Length - nameEnd)), ref size, ref compressed, ref none);
+        ZipDirectory.ReadZip64Extra(header.AsSpan(nameEnd, Math.Min(extraLength, header.Length - nameEnd)), takesCutOff: true, ref size, ref compressed, ref none);
         return new LocalHeader(offset, Encoding.UTF8.GetString(header.AsSpan(LocalHeaderBytes, nameEnd - LocalHeaderBytes)),
             BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(6)), BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(8)), BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(14)),
             compressed, size, offset + LocalHeaderBytes + nameLength + extraLength);
-    }
-
-    // Extra field 1: 64-bit values of those fields that are saturated.
-    private static void ReadZip64(ReadOnlySpan<byte> extra, ref long size, ref long compressed, ref long offset)
-    {
-        while (extra.Length >= 4)
-        {
-            int length = Math.Min(BinaryPrimitives.ReadUInt16LittleEndian(extra[2..]), extra.Length - 4);
-            if (BinaryPrimitives.ReadUInt16LittleEndian(extra) == 1)
-            {
-                ReadOnlySpan<byte> values = extra.Slice(4, length);
-                Saturated(ref size, ref values);
-                Saturated(ref compressed, ref values);
-                Saturated(ref offset, ref values);
-                return;
-            }
-            extra = extra[(4 + length)..];
-        }
-    }
-
-    private static void Saturated(ref long value, ref ReadOnlySpan<byte> values)
-    {
-        if (value == uint.MaxValue && values.Length >= 8)
-        {
-            value = BinaryPrimitives.ReadInt64LittleEndian(values);
-            values = values[8..];
-        }
     }
 
     private byte[] ReadAt(long offset, int length)

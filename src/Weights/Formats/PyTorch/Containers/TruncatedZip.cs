@@ -15,7 +15,7 @@ internal static class TruncatedZip
     public static WeightFileException? Explain(Input input, WeightFileException error)
     {
         ReadOnlySpan<byte> head = input.Head;
-        if (error.Fault != Fault.Corrupt || HasDirectory(input) || !TorchZip.FirstName(head).EndsWith("/data.pkl", StringComparison.Ordinal))
+        if (error.Fault != Fault.Corrupt || ZipDirectory.Ends(input.Bytes) || !TorchZip.FirstName(head).EndsWith("/data.pkl", StringComparison.Ordinal))
         {
             return null;
         }
@@ -38,14 +38,6 @@ internal static class TruncatedZip
         {
             return null;
         }
-    }
-
-    private static bool HasDirectory(Input input)
-    {
-        const int longest = 22 + ushort.MaxValue;
-        byte[] tail = new byte[Math.Min(input.Bytes.Length, longest)];
-        input.Bytes.Read(input.Bytes.Length - tail.Length, tail);
-        return tail.AsSpan().LastIndexOf("PK\x05\x06"u8) >= 0;
     }
 
     private static Int128 StorageBytes(PickleMachine machine)

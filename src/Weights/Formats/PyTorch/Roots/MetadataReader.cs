@@ -58,7 +58,7 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
             {
                 LeaveOut(child.Node, key, childPath, chosenKey);
                 value = IsTwin(key) || RootKeys.IsTrainingState(key) ? null
-                    : child.Node is TorchTensor { Facts: null } fact ? SmallTensors.Convert(fact) // A best fitness, say, that happened to be a tensor.
+                    : PlainValues.IsSmall(child.Node) ? Plain(child.Node, childPath) // A best fitness, say, that happened to be a tensor.
                     : Rest(child.Node, childPath, int.MaxValue);
             }
             else
@@ -108,9 +108,9 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
         foreach (TreeChild attribute in module.Others)
         {
             string attributePath = path.Length == 0 ? attribute.Key : $"{path}.{attribute.Key}";
-            if (tree.HoldsTensors(attribute.Node) && !(attribute.Node is TorchTensor tensor && SmallTensors.Convert(tensor) is not null))
+            if (tree.HoldsTensors(attribute.Node) && !PlainValues.IsSmall(attribute.Node))
             {
-                _leftOut.Add(new LeftOut(attributePath, $"{Counted(attribute.Node)}: an attribute of a module and no part of its state dict; --root {attributePath} reads it"));
+                _leftOut.Add(new LeftOut(attributePath, $"{tree.Describe(attribute.Node)}: an attribute of a module and no part of its state dict; --root {attributePath} reads it"));
             }
             else if (Plain(attribute.Node, attributePath) is { } value)
             {
@@ -135,15 +135,8 @@ internal sealed class MetadataReader(PickleTree tree, RootChoice choice)
             _ when chosenKey is not null && RootKeys.Averaged.Contains(chosenKey) && IsTwin(key) => $"the weights without averaging; {chosenKey}, which is read instead, has them averaged over the training",
             _ => "beside the weights",
         };
-        _leftOut.Add(new LeftOut(path, $"{Counted(node)}: {what}; --root {path} reads {(node is TorchTensor ? "it" : "them")}"));
+        _leftOut.Add(new LeftOut(path, $"{tree.Describe(node)}: {what}; --root {path} reads {(node is TorchTensor ? "it" : "them")}"));
     }
 
     private static bool IsTwin(string key) => RootKeys.Trained.Contains(key) || RootKeys.Averaged.Contains(key) || RootKeys.IsStateDict(key);
-
-    private string Counted(PickleNode node) => (node, tree.Count(node)) switch
-    {
-        (TorchTensor tensor, _) => $"a tensor of {tensor.Bytes:N0} bytes",
-        (_, { } count) => $"{count.Count:N0} tensor{(count.Count == 1 ? "" : "s")} of {count.Bytes:N0} bytes",
-        _ => "tensors",
-    };
 }

@@ -28,7 +28,8 @@ internal static class ModuleCollector
         void Visit(PickleNode node, string path)
         {
             characters += path.Length;
-            if (around.Count >= MetadataValue.MaxDepth || around.Contains(node) || ++visits > MaxModules || characters > MaxPathCharacters)
+            // Every visit counts, also one that goes no further: a container may be wide and referred to from everywhere.
+            if (++visits > MaxModules || characters > MaxPathCharacters || around.Count >= MetadataValue.MaxDepth || around.Contains(node))
             {
                 return;
             }

@@ -17,6 +17,9 @@ internal sealed class PlainValues(PickleTree tree)
     // Vocabularies have some hundred thousand entries. Beyond this it is a data set and no metadata.
     private const int MaxValues = 1 << 19;
 
+    // Strides, means and deviations: a model has a handful.
+    private const int MaxTensors = 4096;
+
     // What a container costs beside its parts, in values: a table of names takes its time.
     private const int ContainerCost = 7;
 
@@ -31,6 +34,7 @@ internal sealed class PlainValues(PickleTree tree)
     private readonly List<LeftOut> _leftOut = [];
     private string _start = "";
     private int _values;
+    private int _tensors;
     private long _text;
     private string? _failure;
 
@@ -61,6 +65,9 @@ internal sealed class PlainValues(PickleTree tree)
         return taken;
     }
 
+    /// <summary>Whether a node is a tensor so small that it says something of a model and is none of its weights.</summary>
+    public static bool IsSmall(PickleNode node) => node is TorchTensor tensor && SmallTensors.Fits(tensor);
+
     /// <summary>Name of an object's class.</summary>
     public static string ClassName(PickleCall call) => TorchRecipes.NameOf(call.Callable) ?? "?";
 
@@ -85,10 +92,13 @@ internal sealed class PlainValues(PickleTree tree)
             PickleText text => text.Length > MaxText ? Omit($"a text of {text.Length:N0} bytes, which metadata cannot hold") : Text(text.Text),
             PickleBytes bytes => Bytes(bytes),
             PickleGlobal global => Global(global),
-            TorchTensor tensor => SmallTensors.Convert(tensor) ?? Omit($"a tensor of {tensor.Bytes:N0} bytes, which metadata cannot hold"),
+            TorchTensor tensor => SmallTensor(tensor) ?? Omit($"a tensor of {tensor.Bytes:N0} bytes, which metadata cannot hold"),
             _ => Container(node),
         };
     }
+
+    // Each is read when the file is opened, so a file of nothing else must not make that slow.
+    private MetadataValue? SmallTensor(TorchTensor tensor) => IsSmall(tensor) && _tensors++ < MaxTensors ? SmallTensors.Convert(tensor) : null;
 
     private MetadataValue? Container(PickleNode node)
     {

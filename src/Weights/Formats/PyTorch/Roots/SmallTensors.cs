@@ -14,7 +14,7 @@ internal static class SmallTensors
     /// <summary>A number, or lists of numbers nested as the dimensions are; null for what is larger, complex or cannot be read.</summary>
     public static MetadataValue? Convert(TorchTensor tensor)
     {
-        if (tensor.View is not { Element.Model: { } dtype } view || tensor.Parts.Count > 0 || dtype.Kind == DTypeKind.Complex || view.Bytes > MaxElements * sizeof(double) || view.Shape.Any(static size => size > MaxElements))
+        if (!Fits(tensor))
         {
             return null;
         }
@@ -28,6 +28,10 @@ internal static class SmallTensors
             return null; // Whoever asks says that it is left out.
         }
     }
+
+    /// <summary>Whether a tensor is small enough, by what the pickle says of it; nothing is read.</summary>
+    public static bool Fits(TorchTensor tensor) => tensor is { View: { Element.Model: { } dtype } view, Parts.Count: 0 }
+        && dtype.Kind != DTypeKind.Complex && view.Bytes <= MaxElements * sizeof(double) && view.Shape.All(static size => size <= MaxElements);
 
     private static MetadataValue Nested(ReadOnlySpan<MetadataValue> numbers, Shape shape, int axis)
     {

@@ -63,9 +63,9 @@ internal sealed class ScriptMetadata
                 break;
             }
             string attributePath = path + attribute.Key;
-            if (_tree.HoldsTensors(attribute.Node) && !(attribute.Node is TorchTensor tensor && SmallTensors.Convert(tensor) is not null))
+            if (_tree.HoldsTensors(attribute.Node) && !PlainValues.IsSmall(attribute.Node))
             {
-                _leftOut.Add(new LeftOut(attributePath, $"{Counted(attribute.Node)}: an attribute of a module and no part of its state dict; --root {attributePath} reads {(attribute.Node is TorchTensor ? "it" : "them")}"));
+                _leftOut.Add(new LeftOut(attributePath, $"{_tree.Describe(attribute.Node)}: an attribute of a module and no part of its state dict; --root {attributePath} reads {(attribute.Node is TorchTensor ? "it" : "them")}"));
             }
             else if (!attribute.Key.StartsWith('_') && _values.Convert(attribute.Node, attributePath) is { } value)
             {
@@ -83,11 +83,4 @@ internal sealed class ScriptMetadata
         _around.RemoveAt(_around.Count - 1);
         return entries;
     }
-
-    private string Counted(PickleNode node) => (node, _tree.Count(node)) switch
-    {
-        (TorchTensor tensor, _) => $"a tensor of {tensor.Bytes:N0} bytes",
-        (_, { } count) => $"{count.Count:N0} tensor{(count.Count == 1 ? "" : "s")} of {count.Bytes:N0} bytes",
-        _ => "tensors",
-    };
 }

@@ -118,6 +118,14 @@ internal sealed class PickleTree(TorchRecipes recipes, ScriptArchive? script = n
         return (count, bytes);
     }
 
+    /// <summary>How many tensors are at or below a node and how large they are, for messages.</summary>
+    public string Describe(PickleNode node) => (node, Count(node)) switch
+    {
+        (TorchTensor tensor, _) => $"a tensor of {tensor.Bytes:N0} bytes",
+        (_, { } count) => $"{count.Count:N0} tensor{(count.Count == 1 ? "" : "s")} of {count.Bytes:N0} bytes",
+        _ => "tensors",
+    };
+
     /// <summary>Entries of a dict; of two with one key, the later value at the earlier place.</summary>
     public IReadOnlyList<KeyValuePair<PickleNode, PickleNode>> Distinct(PickleDict dict)
     {
