@@ -11,6 +11,14 @@ public sealed record ReadOptions
     /// </summary>
     public string? Root { get; init; }
 
+    /// <summary>
+    /// Whether tensors are read that are part of a computation and not what it was trained for: constants of its nodes, those in inner graphs.
+    /// </summary>
+    public bool AllTensors { get; init; }
+
+    /// <summary>Whether checksums that a file gives for the files beside it are compared.</summary>
+    public bool Verify { get; init; }
+
     /// <summary>Whether quantised tensors are read as the floats that their integers stand for, instead of as integers, scales and zero points.</summary>
     public bool Dequantize { get; init; }
 
@@ -79,6 +87,9 @@ public abstract partial class Format
 
     /// <summary>Whether it can write one checkpoint as several files.</summary>
     public virtual bool WritesShards => false;
+
+    /// <summary>Whether a written file would still hold the computation that the checkpoint's file describes.</summary>
+    public virtual bool KeepsGraph(Checkpoint checkpoint) => false;
 
     /// <summary>Whether the file is of this format, by its content; the extension does not count. Never throws but for <see cref="IOException"/>.</summary>
     public abstract bool Sniff(Input input);

@@ -56,6 +56,25 @@ public abstract class Input : IDisposable
             : Own(sibling);
     }
 
+    /// <summary>Opens the file at <paramref name="path"/>, which begins in this one's folder and goes only down; it is closed with this one.</summary>
+    /// <param name="path">Names of folders and of the file, with slashes between them.</param>
+    /// <exception cref="WeightFileException">
+    /// <see cref="Fault.Unsafe"/>: the path is absolute, leaves the folder or is none. <see cref="Fault.Corrupt"/>: there is no such file.
+    /// </exception>
+    public Input OpenBelow(string path)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        string[] names = [.. path.Split('/').Where(static name => name != ".")];
+        if (names is [] || !names.All(IsPlainFileName))
+        {
+            throw new WeightFileException(Fault.Unsafe, $"names the file {WeightFileException.Quote(path)}, which is not a path below the folder of the file that names it; files are only read from there", Path);
+        }
+        Input? file = OpenSiblingCore(System.IO.Path.Combine(names));
+        return file is null
+            ? throw new WeightFileException(Fault.Corrupt, $"names the file {WeightFileException.Quote(path)}, which is not there; download or copy it beside the file that names it", Path)
+            : Own(file);
+    }
+
     /// <summary>Whether a name from a file can be nothing but the name of a file in the same folder, on any system.</summary>
     public static bool IsPlainFileName(string name) =>
         name.Length is > 0 and <= 255 && name is not ("." or "..") && !name.AsSpan().ContainsAny(s_pathCharacters)
@@ -86,6 +105,6 @@ public abstract class Input : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>The sibling of that name, which has been checked; null when there is none.</summary>
+    /// <summary>The file of that name, or at that path below the folder, which has been checked; null when there is none.</summary>
     protected abstract Input? OpenSiblingCore(string name);
 }

@@ -19,7 +19,14 @@ public sealed record Alias(string Name, string Of, AliasKind Kind);
 /// <summary>What a reader found and did not make a tensor or metadata of.</summary>
 /// <param name="Path">Where it is in the file, for example <c>optimizer</c>.</param>
 /// <param name="Reason">Why, and how to get it if one can.</param>
-public sealed record LeftOut(string Path, string Reason);
+public sealed record LeftOut(string Path, string Reason)
+{
+    /// <summary>The tensors of which it made none, where there are such.</summary>
+    public IReadOnlyList<Tensor> Tensors { get; init; } = [];
+
+    /// <summary>Whether it belongs to <see cref="Checkpoint.Graph"/>, so that it is lost only where that is.</summary>
+    public bool IsPartOfGraph { get; init; }
+}
 
 /// <summary>A module (layer, block or whole network) whose class the file names.</summary>
 /// <param name="Path">Where it is: its tensors' names begin with this and a dot. Empty for the network itself.</param>
@@ -43,6 +50,7 @@ public sealed class Checkpoint : IDisposable
 {
     private readonly Dictionary<string, Tensor> _byName;
     private readonly IDisposable? _files;
+    private IReadOnlyDictionary<string, string>? _originalNames; // From a name to the one that the file has, where they differ.
 
     /// <summary>A checkpoint of the given tensors.</summary>
     /// <exception cref="ArgumentException">Two tensors have one name, or an alias names a tensor that is not there.</exception>
@@ -91,6 +99,15 @@ public sealed class Checkpoint : IDisposable
     /// <summary>What the reader left out.</summary>
     public IReadOnlyList<LeftOut> LeftOut { get; init; } = [];
 
+    /// <summary>The computation that the file describes beside its tensors, if it does.</summary>
+    public GraphSummary? Graph { get; init; }
+
+    /// <summary>What a writer of the same format needs to keep what is not held here, such as <see cref="Graph"/>.</summary>
+    internal object? Original { get; init; }
+
+    /// <summary>The name that a tensor has in the file that <see cref="Original"/> is of.</summary>
+    internal string OriginalName(string name) => _originalNames?.GetValueOrDefault(name) ?? name;
+
     /// <summary>Where it comes from.</summary>
     public Origin Origin { get; }
 
@@ -134,6 +151,9 @@ public sealed class Checkpoint : IDisposable
         return new Checkpoint(list, Origin, _files)
         {
             Metadata = Metadata,
+            Graph = Graph,
+            Original = Original,
+            _originalNames = newName is null ? _originalNames : OriginalNames(newName),
             Modules = newName is null ? Modules : [], // Their paths are those of the old names.
             LeftOut = LeftOut,
             Aliases = SurvivingAliases(name => newName is null ? names.Contains(name) ? name : null : newName(name)),
@@ -142,10 +162,27 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>The same tensors with other metadata.</summary>
     public Checkpoint With(MetadataValue.Map metadata) =>
-        new(Tensors, Origin, _files) { Metadata = metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases };
+        new(Tensors, Origin, _files) { Metadata = metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases, Graph = Graph, Original = Original, _originalNames = _originalNames };
 
     /// <inheritdoc/>
     public void Dispose() => _files?.Dispose();
+
+    private Dictionary<string, string>? OriginalNames(Func<string, string?> newName)
+    {
+        if (Original is null)
+        {
+            return null;
+        }
+        Dictionary<string, string> names = new(StringComparer.Ordinal);
+        foreach (Tensor tensor in Tensors)
+        {
+            if (newName(tensor.Name) is { } name)
+            {
+                names[name] = OriginalName(tensor.Name);
+            }
+        }
+        return names;
+    }
 
     // When the first of a group goes, the next survivor takes its place, so that the others stay tied to each other.
     private List<Alias> SurvivingAliases(Func<string, string?> newName)

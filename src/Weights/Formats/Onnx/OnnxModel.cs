@@ -1,0 +1,30 @@
+using Google.Protobuf;
+using Weights.Formats.Onnx.Messages;
+using Weights.Formats.Onnx.Wire;
+
+namespace Weights.Formats.Onnx;
+
+/// <summary>A model as a file has it: what <see cref="Checkpoint.Original"/> is for checkpoints that were read from one.</summary>
+/// <param name="Message">All but the elements of its tensors.</param>
+/// <param name="Skeleton">The elements, by the numbers that stand in <paramref name="Message"/>.</param>
+internal sealed record OnnxModel(ModelProto Message, Skeleton Skeleton)
+{
+    // protobuf's own; the walk over the file has looked at the way to each tensor, but not at types within types.
+    private const int MaxDepth = 100;
+
+    /// <summary>Parses a message whose elements have been taken out.</summary>
+    /// <exception cref="WeightFileException">It is none.</exception>
+    public static T Parse<T>(Skeleton skeleton, MessageParser<T> parser)
+        where T : IMessage<T>
+    {
+        try
+        {
+            using CodedInputStream stream = CodedInputStream.CreateWithLimits(new MemoryStream(skeleton.Bytes.ToArray(), writable: false), Skeleton.MaxBytes, MaxDepth);
+            return parser.ParseFrom(stream);
+        }
+        catch (InvalidProtocolBufferException error)
+        {
+            throw new WeightFileException(Fault.Corrupt, "is no sound ONNX file: some part of it cannot be decoded; the file is damaged, get a fresh copy", inner: error);
+        }
+    }
+}
