@@ -1,6 +1,6 @@
 namespace Weights.Formats;
 
-/// <summary>Refuses element types that a format does not store; nothing is ever cast because of the target alone.</summary>
+/// <summary>Refuses element types that a format does not store, or not in every shape; nothing is ever cast because of the target alone.</summary>
 internal static class TypeCheck
 {
     /// <summary>Passes if every tensor's type is one of <paramref name="stored"/>; else says which are not, and how to have them stored.</summary>
@@ -8,18 +8,34 @@ internal static class TypeCheck
     /// <param name="stored">Types that it stores.</param>
     /// <param name="tensors">What is to be written.</param>
     /// <exception cref="WeightFileException"><see cref="Fault.Unsupported"/>.</exception>
-    public static void Require(string format, IReadOnlyList<DType> stored, IEnumerable<Tensor> tensors)
+    public static void Require(string format, IReadOnlyList<DType> stored, IEnumerable<Tensor> tensors) =>
+        Refuse(tensors.Where(tensor => !stored.Contains(tensor.DType)), stored, types => $"{format} cannot store {types}");
+
+    /// <summary>Passes if the elements of packed types (two or four to a byte) fill whole bytes; else says whose do not, and how to have them stored.</summary>
+    /// <param name="format">Name of the format.</param>
+    /// <param name="stored">Types that it stores.</param>
+    /// <param name="tensors">What is to be written.</param>
+    /// <param name="byRow">Whether those along the last dimension must, and not just all of them together.</param>
+    /// <exception cref="WeightFileException"><see cref="Fault.Unsupported"/>.</exception>
+    public static void RequireWholeBytes(string format, IReadOnlyList<DType> stored, IEnumerable<Tensor> tensors, bool byRow = false)
     {
-        List<string> problems = [];
+        bool IsBroken(Tensor tensor) => tensor.DType.PadsLastBlock
+            && (!byRow ? tensor.Shape.ElementCount : tensor.Shape.Rank > 0 ? tensor.Shape[tensor.Shape.Rank - 1] : 1) % tensor.DType.BlockLength != 0;
+        Refuse(tensors.Where(IsBroken), stored, types => $"{format} stores packed numbers in whole bytes{(byRow ? " along the last dimension" : "")}, which those of {types} do not fill");
+    }
+
+    private static void Refuse(IEnumerable<Tensor> refused, IReadOnlyList<DType> stored, Func<string, string> because)
+    {
+        List<string> types = [];
         List<string> casts = [];
-        foreach (IGrouping<DType, Tensor> group in tensors.Where(tensor => !stored.Contains(tensor.DType)).GroupBy(static tensor => tensor.DType))
+        foreach (IGrouping<DType, Tensor> group in refused.GroupBy(static tensor => tensor.DType))
         {
-            problems.Add($"{group.Key.Name} ({Some([.. group.Select(static tensor => tensor.Name)])})");
+            types.Add($"{group.Key.Name} ({Some([.. group.Select(static tensor => tensor.Name)])})");
             casts.Add($"--cast {group.Key.Name}={Substitute(group.Key, stored).Name}");
         }
-        if (problems.Count > 0)
+        if (types.Count > 0)
         {
-            throw new WeightFileException(Fault.Unsupported, $"{format} cannot store {string.Join(" or ", problems)}; convert with {string.Join(' ', casts)} or leave out with --exclude");
+            throw new WeightFileException(Fault.Unsupported, $"{because(string.Join(" or ", types))}; convert with {string.Join(' ', casts)} or leave out with --exclude");
         }
     }
 
@@ -30,9 +46,13 @@ internal static class TypeCheck
         return names.Count <= shown ? first : $"{first} and {names.Count - shown:N0} more";
     }
 
-    // The narrowest type of the same kind that is no narrower; packed ones become a float that holds all their numbers.
+    // The narrowest type of the same kind that is no narrower; packed floats become one that holds all their numbers.
     private static DType Substitute(DType dtype, IReadOnlyList<DType> stored)
     {
+        if (dtype == DType.F4 && stored.Contains(DType.F8E4M3))
+        {
+            return DType.F8E4M3;
+        }
         DType[] sameKind = [.. stored.Where(type => type.Kind == dtype.Kind && type.BlockLength == 1)];
         double bits = dtype.BlockLength > 1 && dtype.Kind == DTypeKind.Float ? 16 : dtype.BitsPerElement;
         return sameKind.Where(type => type.BitsPerElement >= bits).MinBy(static type => type.BitsPerElement)

@@ -14,7 +14,7 @@ public abstract class UnitBytes : ByteSource
 
     /// <summary>Makes whole units.</summary>
     /// <param name="first">Index of the first unit.</param>
-    /// <param name="units">Receives them; its length is a positive multiple of the unit's.</param>
+    /// <param name="units">Receives them; its length is a positive multiple of the unit's, that of the last one too where <see cref="ByteSource.Length"/> cuts it short.</param>
     protected abstract void ReadUnits(long first, Span<byte> units);
 
     /// <inheritdoc/>

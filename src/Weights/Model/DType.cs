@@ -23,11 +23,11 @@ public enum DTypeKind
 
 /// <summary>
 /// An element type, seen as a block: <see cref="BlockLength"/> elements in <see cref="BlockBytes"/> bytes. A scalar is a
-/// block of one; 4-bit numbers are (2, 1), 6-bit ones (4, 3).
+/// block of one; 2-bit numbers are (4, 1), 4-bit ones (2, 1), 6-bit ones (4, 3).
 /// </summary>
 /// <remarks>
 /// Each type is registered from its own file in <c>DTypes/</c>, as a property of this class; none is listed anywhere.
-/// Names are those of safetensors where it has one.
+/// Names are those of safetensors where it has one, and formed like them where it has none.
 /// </remarks>
 public abstract partial class DType
 {
@@ -66,6 +66,12 @@ public abstract partial class DType
     /// <summary>Bytes of the machine word that byte order applies to: half an element for complex types, 1 for packed ones.</summary>
     public int WordBytes => BlockLength > 1 ? 1 : BlockBytes / Components;
 
+    /// <summary>
+    /// Whether a tensor's last block may be partly filled, from its lowest bit up, its unused bits being zero: so where a block is one
+    /// byte, the least that a file can hold. Other packed types come in whole blocks.
+    /// </summary>
+    public bool PadsLastBlock => BlockLength > 1 && BlockBytes == 1;
+
     /// <summary>The type of that name.</summary>
     public static bool TryParse(string name, out DType dtype)
     {
@@ -73,10 +79,17 @@ public abstract partial class DType
         return s_byName.TryGetValue(name, out dtype!);
     }
 
-    /// <summary>Bytes of a tensor of this type and shape; null when it is not a whole number of blocks or does not fit 63 bits.</summary>
+    /// <summary>
+    /// Bytes of a tensor of this type and shape, the last of which may be partly filled if <see cref="PadsLastBlock"/>; null when
+    /// other blocks would not be whole, or when they are more than 63 bits can count.
+    /// </summary>
     public long? ByteCount(Shape shape)
     {
         (long blocks, long rest) = Math.DivRem(shape.ElementCount, BlockLength);
+        if (rest != 0 && PadsLastBlock)
+        {
+            return blocks + 1;
+        }
         return rest != 0 || blocks > long.MaxValue / BlockBytes ? null : blocks * BlockBytes;
     }
 

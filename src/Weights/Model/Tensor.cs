@@ -1,8 +1,8 @@
 namespace Weights;
 
 /// <summary>
-/// A named array of numbers: its bytes are little-endian, row-major and contiguous, whatever the file held; a reader
-/// that finds anything else wraps it lazily.
+/// A named array of numbers: its bytes are little-endian, row-major and contiguous, and bits of the last one that no element
+/// uses are zero, whatever the file held; a reader that finds anything else wraps it lazily.
 /// </summary>
 public sealed class Tensor
 {

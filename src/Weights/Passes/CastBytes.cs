@@ -6,7 +6,8 @@ namespace Weights.Passes;
 
 /// <summary>
 /// The bytes of a tensor in another element type, converted when they are read. A unit is the fewest elements that are
-/// whole blocks of both types: for F4 (2 in a byte) and F6 (4 in 3 bytes), four elements.
+/// whole blocks of both types: for F4 (2 in a byte) and F6 (4 in 3 bytes), four elements. The last unit has fewer where the elements
+/// do not come to whole units; its bits that none of them uses are zero.
 /// </summary>
 internal sealed class CastBytes : UnitBytes
 {
@@ -14,28 +15,33 @@ internal sealed class CastBytes : UnitBytes
     private const int BufferBytes = 256 << 10;
 
     private readonly ByteSource _source;
+    private readonly DType _to;
     private readonly BlockConversion _convert;
     private readonly SourceCheck _check;
     private readonly int _sourceUnit;
     private readonly int _targetUnit;
+    private readonly long _wholeUnits;
+    private readonly int _rest; // Elements of the last unit where it is not whole, else 0.
 
-    private CastBytes(ByteSource source, BlockConversion convert, int sourceUnit, int targetUnit)
+    private CastBytes(Tensor tensor, DType to, long length, int elements, int targetUnit)
         : base(targetUnit)
     {
-        (_source, _convert, _sourceUnit, _targetUnit) = (source, convert, sourceUnit, targetUnit);
-        _check = new SourceCheck(source);
-        Length = source.Length / sourceUnit * targetUnit;
+        DType from = tensor.DType;
+        (_source, _to, _convert, _check) = (tensor.Bytes, to, Conversion.Between(from, to), new SourceCheck(tensor.Bytes));
+        (_sourceUnit, _targetUnit) = (elements / from.BlockLength * from.BlockBytes, targetUnit);
+        (_wholeUnits, _rest) = (tensor.Shape.ElementCount / elements, (int)(tensor.Shape.ElementCount % elements));
+        Length = length;
     }
 
     public override long Length { get; }
 
     public override bool ReadsForward => _source.ReadsForward;
 
-    /// <summary>A cast of all of <paramref name="source"/>, whose elements are whole blocks of both types.</summary>
-    public static CastBytes Create(ByteSource source, DType from, DType to)
+    /// <summary>A cast of all of <paramref name="tensor"/>, whose shape has a <see cref="DType.ByteCount"/> in the new type.</summary>
+    public static CastBytes Create(Tensor tensor, DType to)
     {
-        int elements = Conversion.CommonBlockLength(from, to);
-        return new CastBytes(source, Conversion.Between(from, to), elements / from.BlockLength * from.BlockBytes, elements / to.BlockLength * to.BlockBytes);
+        int elements = Conversion.CommonBlockLength(tensor.DType, to);
+        return new CastBytes(tensor, to, to.ByteCount(tensor.Shape)!.Value, elements, elements / to.BlockLength * to.BlockBytes);
     }
 
     protected override void ReadUnits(long first, Span<byte> units)
@@ -48,9 +54,15 @@ internal sealed class CastBytes : UnitBytes
             {
                 int count = Math.Min(units.Length / _targetUnit, perBuffer);
                 Span<byte> source = buffer.AsSpan(0, count * _sourceUnit);
-                _source.Read(first * _sourceUnit, source);
-                _check.Saw(first * _sourceUnit, source);
+                int present = (int)Math.Min(source.Length, _source.Length - (first * _sourceUnit));
+                _source.Read(first * _sourceUnit, source[..present]);
+                _check.Saw(first * _sourceUnit, source[..present]);
+                source[present..].Clear();
                 _convert(source, units[..(count * _targetUnit)]);
+                if (_rest != 0 && first + count > _wholeUnits)
+                {
+                    ClearUnused(units.Slice((count - 1) * _targetUnit, _targetUnit));
+                }
                 first += count;
                 units = units[(count * _targetUnit)..];
             }
@@ -58,6 +70,18 @@ internal sealed class CastBytes : UnitBytes
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    // What the source's own unused bits became, or what became of no bytes at all, is beyond the elements of the last unit.
+    private void ClearUnused(Span<byte> unit)
+    {
+        (int blocks, int elements) = Math.DivRem(_rest, _to.BlockLength);
+        unit[((blocks + (elements > 0 ? 1 : 0)) * _to.BlockBytes)..].Clear();
+        if (elements > 0)
+        {
+            // Only types whose block is a byte have such a one.
+            unit[blocks] &= (byte)((1 << (int)(elements * _to.BitsPerElement)) - 1);
         }
     }
 }

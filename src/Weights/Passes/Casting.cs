@@ -10,7 +10,7 @@ public static class Casting
     /// <param name="checkpoint">What to cast.</param>
     /// <param name="rules">What becomes what.</param>
     /// <param name="ledger">Is told what was cast, one entry for each rule, and which names no longer share storage because only one was.</param>
-    /// <exception cref="WeightFileException"><see cref="Fault.Unsupported"/>: a tensor is not a whole number of blocks of its new type.</exception>
+    /// <exception cref="WeightFileException"><see cref="Fault.Unsupported"/>: a tensor is not a whole number of blocks of its new type, which has no others.</exception>
     public static Checkpoint Cast(this Checkpoint checkpoint, IReadOnlyList<CastRule> rules, Ledger ledger)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
@@ -45,7 +45,7 @@ public static class Casting
     {
         return target.ByteCount(tensor.Shape) is null
             ? throw new WeightFileException(Fault.Unsupported, $"its {tensor.Shape.ElementCount} elements are not whole blocks of {target}, which are {target.BlockLength} elements each; exclude it or cast to another type", tensor: tensor.Name)
-            : new Tensor(tensor.Name, target, tensor.Shape, CastBytes.Create(tensor.Bytes, tensor.DType, target));
+            : new Tensor(tensor.Name, target, tensor.Shape, CastBytes.Create(tensor, target));
     }
 
     // Two views of one storage under different types share nothing any more once one of them has been cast.

@@ -87,6 +87,8 @@ public sealed record TensorStatistics
         DType dtype = tensor.DType;
         int length = (int)Math.Min(chunkBytes, tensor.Bytes.Length - offset);
         int perBlock = dtype.BlockLength * dtype.Components;
+        // What the last byte of packed numbers has besides the last of them is none of the tensor's numbers.
+        long left = (tensor.Shape.ElementCount * dtype.Components) - (offset / dtype.BlockBytes * perBlock);
         int batchBlocks = Math.Max(1, BatchNumbers / perBlock);
         byte[] bytes = ArrayPool<byte>.Shared.Rent(length);
         double[] numbers = ArrayPool<double>.Shared.Rent(batchBlocks * perBlock);
@@ -101,6 +103,8 @@ public sealed record TensorStatistics
                 int blocks = Math.Min(batchBlocks, rest.Length / dtype.BlockBytes);
                 Span<double> values = numbers.AsSpan(0, blocks * perBlock);
                 dtype.Decode(rest[..(blocks * dtype.BlockBytes)], values);
+                values = values[..(int)Math.Min(values.Length, left)];
+                left -= values.Length;
                 moments.Add(Moments.Of(values));
                 rest = rest[(blocks * dtype.BlockBytes)..];
             }

@@ -1,13 +1,18 @@
 using CsCheck;
+using Weights.IO;
 
 namespace Weights.Tests.DTypes;
 
 public class DTypeTests
 {
-    // Names and sizes as safetensors publishes them; C32 and C128 are PyTorch's complex32 and complex128.
+    // Names and sizes as safetensors publishes them; C32 and C128 are PyTorch's complex32 and complex128; the integers of 2 and 4 bits are ONNX's.
     public static TheoryData<string, int, int, DTypeKind, int> Published => new()
     {
         { "BOOL", 1, 1, DTypeKind.Bool, 1 },
+        { "I2", 4, 1, DTypeKind.Signed, 1 },
+        { "U2", 4, 1, DTypeKind.Unsigned, 1 },
+        { "I4", 2, 1, DTypeKind.Signed, 1 },
+        { "U4", 2, 1, DTypeKind.Unsigned, 1 },
         { "F4", 2, 1, DTypeKind.Float, 1 },
         { "F6_E2M3", 4, 3, DTypeKind.Float, 1 },
         { "F6_E3M2", 4, 3, DTypeKind.Float, 1 },
@@ -54,12 +59,13 @@ public class DTypeTests
     }
 
     [Fact]
-    public void ByteCount_is_whole_blocks_or_nothing() =>
+    public void ByteCount_is_whole_blocks_or_a_padded_byte_or_nothing() =>
         Gen.Select(Gen.Int[0, DType.All.Count - 1], Gen.Long[0, long.MaxValue]).Sample(static (type, count) =>
         {
             DType dtype = DType.All[type];
-            Int128 bytes = (Int128)(count / dtype.BlockLength) * dtype.BlockBytes;
-            long? expected = count % dtype.BlockLength != 0 || bytes > long.MaxValue ? null : (long)bytes;
+            bool isBroken = count % dtype.BlockLength != 0;
+            Int128 bytes = (Int128)((count / dtype.BlockLength) + (isBroken ? 1 : 0)) * dtype.BlockBytes;
+            long? expected = (isBroken && !dtype.PadsLastBlock) || bytes > long.MaxValue ? null : (long)bytes;
             Assert.Equal(expected, dtype.ByteCount(new Shape(count)));
         });
 
@@ -71,11 +77,29 @@ public class DTypeTests
         Assert.Null(DType.F16.ByteCount(new Shape((long.MaxValue / 2) + 1)));
         Assert.Null(DType.C128.ByteCount(new Shape(long.MaxValue)));
         Assert.Equal(long.MaxValue / 2, DType.F4.ByteCount(new Shape(long.MaxValue - 1)));
-        Assert.Null(DType.F4.ByteCount(new Shape(7)));
+        Assert.Equal((long.MaxValue / 2) + 1, DType.F4.ByteCount(new Shape(long.MaxValue)));
+        Assert.Equal((long.MaxValue / 4) + 1, DType.I2.ByteCount(new Shape(long.MaxValue)));
+        Assert.Equal(4, DType.F4.ByteCount(new Shape(7)));
+        Assert.Equal(4, DType.U4.ByteCount(new Shape(8)));
+        Assert.Equal([0L, 1, 1, 1, 1, 2], Enumerable.Range(0, 6).Select(static count => DType.U2.ByteCount(new Shape(count))!.Value));
         Assert.Null(DType.F6E2M3.ByteCount(new Shape(2, 3)));
         Assert.Equal(9, DType.F6E2M3.ByteCount(new Shape(4, 3)));
         Assert.Equal(0, DType.F6E3M2.ByteCount(new Shape(0)));
-        Assert.Null(DType.F4.ByteCount(Shape.Scalar));
+        Assert.Null(DType.F6E3M2.ByteCount(Shape.Scalar));
+        Assert.Equal(1, DType.F4.ByteCount(Shape.Scalar));
+    }
+
+    [Fact]
+    public void Types_of_several_elements_to_a_byte_pad_the_last_one() =>
+        Assert.Equal(["F4", "I2", "I4", "U2", "U4"], DType.All.Where(static dtype => dtype.PadsLastBlock).Select(static dtype => dtype.Name));
+
+    [Fact]
+    public void A_tensor_has_just_the_bytes_that_it_needs()
+    {
+        Assert.Equal(3, new Tensor("t", DType.I4, new Shape(5), new MemoryBytes(new byte[3])).Bytes.Length);
+        Assert.Throws<ArgumentException>(static () => new Tensor("t", DType.I4, new Shape(5), new MemoryBytes(new byte[2])));
+        Assert.Throws<ArgumentException>(static () => new Tensor("t", DType.I4, new Shape(6), new MemoryBytes(new byte[4])));
+        Assert.Contains("whole blocks", Assert.Throws<ArgumentException>(static () => new Tensor("t", DType.F6E2M3, new Shape(5), new MemoryBytes(new byte[6]))).Message, StringComparison.Ordinal);
     }
 
     [Fact]

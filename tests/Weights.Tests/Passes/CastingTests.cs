@@ -64,13 +64,17 @@ public class CastingTests
     [InlineData("F4", "F6_E3M2")]
     [InlineData("F6_E3M2", "F4")]
     [InlineData("F6_E2M3", "F64")]
+    [InlineData("I4", "F32")]
+    [InlineData("I8", "U4")]
+    [InlineData("I2", "F6_E2M3")]
+    [InlineData("U4", "U2")]
     [InlineData("C128", "C32")]
     [InlineData("C32", "C64")]
     [InlineData("U8", "BOOL")]
     public void Any_range_can_be_read_at_any_time_from_any_thread(string fromName, string toName)
     {
         (DType from, DType to) = (DTypes.Numbers.Type(fromName), DTypes.Numbers.Type(toName));
-        const int elements = 150_000; // More than one buffer of 256 KiB for most of them.
+        const int elements = 150_000; // Whole blocks of all; more than one buffer of 256 KiB for most of them.
         double[] numbers = [.. Enumerable.Range(0, elements * from.Components).Select(static index => (index % 61 / 4.0) - 7)];
         byte[] source = DTypes.Numbers.Encode(from, numbers);
         byte[] expected = DTypes.Numbers.Encode(to, DTypes.Numbers.Decode(from, source));
@@ -121,9 +125,59 @@ public class CastingTests
     public void A_tensor_of_broken_blocks_is_refused_by_name()
     {
         using Checkpoint checkpoint = Samples.Checkpoint(Samples.Tensor("odd", DType.F32, 1, 2, 3));
-        WeightFileException error = Assert.Throws<WeightFileException>(() => checkpoint.Cast([CastRule.Parse("F32=F4")], new Ledger()));
+        WeightFileException error = Assert.Throws<WeightFileException>(() => checkpoint.Cast([CastRule.Parse("F32=F6_E2M3")], new Ledger()));
         Assert.Equal((Fault.Unsupported, "odd"), (error.Fault, error.Tensor));
-        Assert.Contains("3 elements are not whole blocks of F4, which are 2", error.Message);
+        Assert.Contains("3 elements are not whole blocks of F6_E2M3, which are 4", error.Message);
+    }
+
+    // Every type whose last byte may be partly filled to and from every other, the unused bits set where the file should have had none.
+    [Fact]
+    public void Any_count_of_packed_numbers_is_cast_at_any_offset_and_length()
+    {
+        DType[] types = [.. DType.All.Where(static dtype => dtype.Components == 1)];
+        DType[] padded = [.. types.Where(static dtype => dtype.PadsLastBlock)];
+        int compared = 0;
+        foreach ((DType from, DType to) in types.SelectMany(from => types.Select(to => (from, to))).Where(pair => pair.from != pair.to && (padded.Contains(pair.from) || padded.Contains(pair.to))))
+        {
+            for (int count = 0; count <= 9; count++)
+            {
+                Shape shape = new(count);
+                if (from.ByteCount(shape) is not { } sourceLength || to.ByteCount(shape) is null)
+                {
+                    continue;
+                }
+                byte[] source = new byte[sourceLength];
+                new Random(count).NextBytes(source);
+                byte[] expected = DTypes.Numbers.Encode(to, DTypes.Numbers.Decode(from, source).AsSpan(0, count));
+                using Checkpoint checkpoint = Samples.Checkpoint(new Tensor("t", from, shape, new RecordedBytes(source, Crc32Value.Of(source))));
+                ByteSource cast = checkpoint.Cast([new CastRule(from, to)], new Ledger()).Tensors[0].Bytes;
+                Assert.Equal(expected.Length, cast.Length);
+                for (int offset = 0; offset <= expected.Length; offset++)
+                {
+                    for (int length = 0; offset + length <= expected.Length; length++)
+                    {
+                        byte[] read = new byte[length];
+                        cast.Read(offset, read);
+                        Assert.True(read.AsSpan().SequenceEqual(expected.AsSpan(offset, length)), $"{count} {from} as {to}: {length} bytes at {offset} are {Convert.ToHexString(read)}, not {Convert.ToHexString(expected.AsSpan(offset, length))}");
+                        compared++;
+                    }
+                }
+            }
+        }
+        Assert.True(compared > 100_000, $"only {compared}");
+    }
+
+    [Fact]
+    public void An_odd_count_survives_the_way_to_a_wider_type_and_back()
+    {
+        Tensor packed = Samples.Tensor("t", DType.I4, -8, 7, 3, -1, 5);
+        using Checkpoint checkpoint = Samples.Checkpoint(packed);
+        Tensor single = checkpoint.Cast([CastRule.Parse("I4=F32")], new Ledger()).Tensors[0];
+        Assert.Equal((3, 20), (packed.Bytes.Length, single.Bytes.Length));
+        Assert.Equal([-8, 7, 3, -1, 5], single.Values());
+        using Checkpoint wide = Samples.Checkpoint(single);
+        Tensor back = wide.Cast([CastRule.Parse("F32=I4")], new Ledger()).Tensors[0];
+        Assert.Equal([0x78, 0xF3, 0x05], back.Bytes.AllBytes());
     }
 
     [Fact]

@@ -26,7 +26,7 @@ internal static class Samples
         return bytes;
     }
 
-    public static double[] Values(this Tensor tensor) => DTypes.Numbers.Decode(tensor.DType, tensor.Bytes.AllBytes());
+    public static double[] Values(this Tensor tensor) => DTypes.Numbers.Decode(tensor.DType, tensor.Bytes.AllBytes())[..(int)(tensor.Shape.ElementCount * tensor.DType.Components)];
 }
 
 /// <summary>Bytes whose container recorded a checksum, and which know how they were read.</summary>

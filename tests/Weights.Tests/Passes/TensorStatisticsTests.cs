@@ -37,6 +37,23 @@ public class TensorStatisticsTests
         Assert.Equal((4, -0.0625, 28.0, 7.984375, 1), (found.Count, found.Min, found.Max, found.Mean, found.Zeros));
     }
 
+    [Theory]
+    [InlineData("F4")]
+    [InlineData("I4")]
+    [InlineData("U4")]
+    [InlineData("I2")]
+    [InlineData("U2")]
+    public void Unused_bits_of_the_last_byte_are_no_numbers(string name)
+    {
+        DType dtype = DTypes.Numbers.Type(name);
+        // Ones, and in the last byte what they are when it is not full; more than a chunk and around the ends of a batch.
+        foreach (int count in (int[])[1, 2, 3, 4, 5, 7, 4095, 4097, (4 << 20) + 1, (4 << 20) + 3])
+        {
+            byte[] bytes = DTypes.Numbers.Encode(dtype, [.. Enumerable.Repeat(1.0, count)]);
+            Assert.Equal(new TensorStatistics { Count = count, Min = 1, Max = 1, Mean = 1, StandardDeviation = 0, Zeros = 0, NaNs = 0, Infinities = 0 }, TensorStatistics.Of(new Tensor("t", dtype, new Shape(count), new MemoryBytes(bytes)), default));
+        }
+    }
+
     [Fact]
     public void Zero_is_never_shown_as_negative()
     {

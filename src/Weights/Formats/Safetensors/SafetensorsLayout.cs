@@ -8,12 +8,13 @@ internal static class SafetensorsLayout
     private const string PyTorch = "pt";
 
     /// <summary>The files; an index comes last.</summary>
-    /// <exception cref="WeightFileException"><see cref="Fault.Unsupported"/>: a type, a name or a header that the format cannot hold.</exception>
+    /// <exception cref="WeightFileException"><see cref="Fault.Unsupported"/>: a type, an odd number of packed elements, a name or a header that the format cannot hold.</exception>
     public static IReadOnlyList<FileLayout> Files(Checkpoint checkpoint, string fileName, WriteOptions options, Ledger ledger)
     {
         CheckNames(checkpoint.Tensors);
         Ties.Plan plan = Ties.Choose(checkpoint, options.Aliases, ledger);
         TypeCheck.Require("safetensors", StoredTypes.ByName, plan.Tensors);
+        TypeCheck.RequireWholeBytes("safetensors", StoredTypes.ByName, plan.Tensors);
         List<KeyValuePair<string, string>> metadata = Metadata(checkpoint, ledger);
         ShardPlan shards = ShardPlan.Make(plan.Tensors, fileName, ".safetensors", options.MaxShardBytes);
         List<FileLayout> files = [];

@@ -92,6 +92,27 @@ public class WritingTests
     }
 
     [Fact]
+    public void Numbers_that_do_not_fill_whole_bytes_are_refused_with_a_remedy()
+    {
+        Tensor odd = new("odd", DType.F4, new Shape(3, 5), new MemoryBytes(new byte[8]));
+        Tensor even = new("even", DType.F4, new Shape(2, 5), new MemoryBytes(new byte[5]));
+        using Checkpoint checkpoint = Checkpoint([even, odd, odd.Rename("b"), odd.Rename("c")]);
+        WeightFileException error = Assert.Throws<WeightFileException>(() => Header(checkpoint));
+        Assert.Equal(Fault.Unsupported, error.Fault);
+        Assert.Equal("safetensors stores packed numbers in whole bytes, which those of F4 ('odd', 'b' and 1 more) do not fill; convert with --cast F4=F8_E4M3 or leave out with --exclude", error.Message);
+        using Checkpoint fine = Checkpoint([even]);
+        Assert.Contains("\"even\":{\"dtype\":\"F4\",\"shape\":[2,5]", Header(fine), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Packed_integers_are_refused_with_the_narrowest_type_that_holds_them()
+    {
+        using Checkpoint checkpoint = Checkpoint([.. new[] { DType.I4, DType.U4, DType.I2, DType.U2 }.Select(static dtype => new Tensor(dtype.Name, dtype, Shape.Scalar, new MemoryBytes(new byte[1])))]);
+        WeightFileException error = Assert.Throws<WeightFileException>(() => Header(checkpoint));
+        Assert.Contains("cannot store I4 ('I4') or U4 ('U4') or I2 ('I2') or U2 ('U2'); convert with --cast I4=I8 --cast U4=U8 --cast I2=I8 --cast U2=U8 or", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Names_that_cannot_be_written_are_refused()
     {
         foreach (string name in (string[])["__metadata__", "half \ud83d", "\ude00", "\ude00\ud83d", "\ud83dx"])

@@ -57,10 +57,11 @@ internal static class PyTorchLayout
     /// Names of the same tensor share one storage, whatever <see cref="WriteOptions.Aliases"/> says: every loader finds every name and
     /// one copy is written. Across shards nothing can be shared, so such names go to one shard.
     /// </remarks>
-    /// <exception cref="WeightFileException"><see cref="Fault.Unsupported"/>: a type or a name that a pickle of torch cannot hold.</exception>
+    /// <exception cref="WeightFileException"><see cref="Fault.Unsupported"/>: a type, an odd row of packed elements or a name that a pickle of torch cannot hold.</exception>
     public static IReadOnlyList<FileLayout> Create(Checkpoint checkpoint, string fileName, WriteOptions options, Ledger ledger)
     {
         TypeCheck.Require("PyTorch", DTypes, checkpoint.Tensors);
+        TypeCheck.RequireWholeBytes("PyTorch", DTypes, checkpoint.Tensors, byRow: true);
         IReadOnlyDictionary<string, string> sameAs = checkpoint.SameAs();
         Tell(checkpoint, ledger);
         string single = fileName.EndsWith(ShardIndex.Suffix, StringComparison.OrdinalIgnoreCase) ? fileName[..^ShardIndex.Suffix.Length] : fileName;
@@ -168,7 +169,7 @@ internal static class PyTorchLayout
         pickle.Reduce();
     }
 
-    // torch counts packed 4-bit numbers in pairs along the last dimension.
+    // torch counts packed 4-bit numbers in pairs along the last dimension, which has been seen to be even.
     private static Shape Stored(Tensor tensor)
     {
         int packed = tensor.DType.BlockLength;
@@ -177,10 +178,6 @@ internal static class PyTorchLayout
             return tensor.Shape;
         }
         ReadOnlySpan<long> logical = tensor.Shape.Dimensions;
-        if (logical.IsEmpty || logical[^1] % packed != 0)
-        {
-            throw new WeightFileException(Fault.Unsupported, $"{tensor.DType.Name} is stored in groups of {packed} along the last dimension, which {tensor.Shape} does not divide into; leave it out with --exclude", tensor: tensor.Name);
-        }
         return new Shape([.. logical[..^1], logical[^1] / packed]);
     }
 }
