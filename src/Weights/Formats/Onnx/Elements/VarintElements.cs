@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
-using System.Numerics;
 using Weights.Formats.Onnx.Wire;
+using Weights.IO;
 using Weights.IO;
 
 namespace Weights.Formats.Onnx.Elements;
