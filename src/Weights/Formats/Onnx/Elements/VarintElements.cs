@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using Weights.Formats.Onnx.Wire;
 using Weights.IO;
-using Weights.IO;
 
 namespace Weights.Formats.Onnx.Elements;
 
