@@ -28,6 +28,18 @@ internal static class CommonOptions
         Description = "the part of a nested file to take, such as 'ema' or 'model.encoder'; '.' for everything in it",
     };
 
+    /// <summary>Constants of a graph, too.</summary>
+    public static Option<bool> AllTensors() => new("--all-tensors")
+    {
+        Description = "take constants of a graph's nodes and of inner graphs, too, not only its weights",
+    };
+
+    /// <summary>Checksums of files beside the file.</summary>
+    public static Option<bool> Verify() => new("--verify")
+    {
+        Description = "compare the checksums that the file gives for the files beside it; reads all of them",
+    };
+
     /// <summary>Quantised tensors as numbers.</summary>
     public static Option<bool> Dequantize() => new("--dequantize")
     {

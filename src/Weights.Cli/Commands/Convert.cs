@@ -46,9 +46,13 @@ internal static class Convert
         Stopwatch time = Stopwatch.StartNew();
         using Checkpoint source = Source.Open(request.Input, request.Reading, session);
         Ledger ledger = [];
-        foreach (LeftOut part in source.LeftOut)
+        foreach (LeftOut part in source.LeftOut.Where(part => !part.IsPartOfGraph || !request.Target.KeepsGraph(source)))
         {
             ledger.Add(LedgerKind.LeftOut, part.Path, part.Reason);
+        }
+        if (source.Graph is { } graph && !request.Target.KeepsGraph(source))
+        {
+            ledger.Add(LedgerKind.LeftOut, "graph", $"{Quantity.Of(graph.Nodes, "node")}; a {request.Target.Name} file holds tensors, and no computation");
         }
         Checkpoint checkpoint = Edited(source, request, ledger, session);
         IReadOnlyList<FileLayout> layouts = request.Target.Layout(checkpoint, Path.GetFileName(request.Output), request.Options, ledger);

@@ -38,6 +38,8 @@ internal sealed class ConvertOptions
 
     private readonly Option<string?> _root = CommonOptions.Root();
     private readonly Option<bool> _dequantize = CommonOptions.Dequantize();
+    private readonly Option<bool> _allTensors = CommonOptions.AllTensors();
+    private readonly Option<bool> _verify = CommonOptions.Verify();
 
     private readonly Option<AliasMode> _aliases = Parsing.ChoiceOption(
         "--aliases",
@@ -64,7 +66,7 @@ internal sealed class ConvertOptions
     {
         verb.Arguments.Add(_input);
         verb.Arguments.Add(_output);
-        Option[] options = [_to, _filter, _exclude, _rename, _cast, _root, _dequantize, _aliases, _shard, _strict, _force, _dryRun, _json, _quiet];
+        Option[] options = [_to, _filter, _exclude, _rename, _cast, _root, _dequantize, _allTensors, _verify, _aliases, _shard, _strict, _force, _dryRun, _json, _quiet];
         foreach (Option option in options)
         {
             verb.Options.Add(option);
@@ -84,7 +86,7 @@ internal sealed class ConvertOptions
             Exclude = result.GetRequiredValue(_exclude),
             Renames = result.GetRequiredValue(_rename),
             Casts = result.GetRequiredValue(_cast),
-            Reading = new ReadOptions { Root = result.GetValue(_root), Dequantize = result.GetValue(_dequantize) },
+            Reading = new ReadOptions { Root = result.GetValue(_root), Dequantize = result.GetValue(_dequantize), AllTensors = result.GetValue(_allTensors), Verify = result.GetValue(_verify) },
             Options = new WriteOptions { Aliases = result.GetValue(_aliases), MaxShardBytes = result.GetValue(_shard) },
             IsStrict = result.GetValue(_strict),
             MayReplace = result.GetValue(_force),

@@ -28,6 +28,8 @@ internal static class Inspect
         Option<bool> statistics = new("--stats") { Description = "read every tensor: min, max, mean, standard deviation, zeros, NaN and infinities" };
         Option<string?> root = CommonOptions.Root();
         Option<bool> dequantize = CommonOptions.Dequantize();
+        Option<bool> allTensors = CommonOptions.AllTensors();
+        Option<bool> verify = CommonOptions.Verify();
         Option<bool> tree = new("--tree") { Description = "the modules instead of the tensors: their classes, where the file names them, and how many parameters each has" };
         Option<int?> depth = new("--depth") { HelpName = "LEVELS", Description = "with --tree, only modules down to so many levels", CustomParser = Parsing.Levels };
         Option<bool> json = CommonOptions.Json();
@@ -50,7 +52,7 @@ internal static class Inspect
             ],
         };
         verb.Arguments.Add(input);
-        foreach (Option option in (ReadOnlySpan<Option>)[filter, exclude, statistics, tree, depth, sort, root, dequantize, json])
+        foreach (Option option in (ReadOnlySpan<Option>)[filter, exclude, statistics, tree, depth, sort, root, dequantize, allTensors, verify, json])
         {
             verb.Options.Add(option);
         }
@@ -60,7 +62,14 @@ internal static class Inspect
             {
                 throw new UsageException("--depth is for --tree; give both");
             }
-            using Checkpoint checkpoint = Source.Open(result.GetRequiredValue(input), new ReadOptions { Root = result.GetValue(root), Dequantize = result.GetValue(dequantize) }, session);
+            ReadOptions reading = new()
+            {
+                Root = result.GetValue(root),
+                Dequantize = result.GetValue(dequantize),
+                AllTensors = result.GetValue(allTensors),
+                Verify = result.GetValue(verify),
+            };
+            using Checkpoint checkpoint = Source.Open(result.GetRequiredValue(input), reading, session);
             Checkpoint selected = Source.Select(checkpoint, result.GetRequiredValue(filter), result.GetRequiredValue(exclude), [], session);
             bool isJson = result.GetValue(json);
             IReadOnlyList<Tensor> rows = Sorted(selected.Tensors, result.GetValue(sort) ?? (isJson ? Order.File : Order.Name));

@@ -17,15 +17,7 @@ internal static class InspectJson
         }
         Json.Objects(writer, "tensors", inspection.Rows, (line, tensor) =>
         {
-            line.WriteString("name", tensor.Name);
-            line.WriteString("dtype", tensor.DType.Name);
-            line.WriteStartArray("shape");
-            foreach (long dimension in tensor.Shape.Dimensions)
-            {
-                line.WriteNumberValue(dimension);
-            }
-            line.WriteEndArray();
-            line.WriteNumber("bytes", tensor.Bytes.Length);
+            WriteTensor(line, tensor);
             line.WriteNumber("share", Math.Round((decimal)Quantity.Share(tensor.Bytes.Length, inspection.FileTensorBytes), 6));
             if (inspection.Statistics is { } statistics)
             {
@@ -92,6 +84,14 @@ internal static class InspectJson
         {
             writer.WriteNull("model");
         }
+        if (checkpoint.Graph is { } graph)
+        {
+            WriteGraph(graph, writer);
+        }
+        else
+        {
+            writer.WriteNull("graph");
+        }
         writer.WritePropertyName("metadata");
         checkpoint.Metadata.WriteTo(writer);
         Json.Objects(writer, "aliases", checkpoint.Aliases, (line, alias) =>
@@ -104,7 +104,90 @@ internal static class InspectJson
         {
             line.WriteString("path", part.Path);
             line.WriteString("reason", part.Reason);
+            line.WriteStartArray("tensors");
+            foreach (Tensor tensor in part.Tensors)
+            {
+                line.WriteStartObject();
+                WriteTensor(line, tensor);
+                line.WriteEndObject();
+            }
+            line.WriteEndArray();
         });
+    }
+
+    private static void WriteTensor(Utf8JsonWriter writer, Tensor tensor)
+    {
+        writer.WriteString("name", tensor.Name);
+        writer.WriteString("dtype", tensor.DType.Name);
+        writer.WriteStartArray("shape");
+        foreach (long dimension in tensor.Shape.Dimensions)
+        {
+            writer.WriteNumberValue(dimension);
+        }
+        writer.WriteEndArray();
+        writer.WriteNumber("bytes", tensor.Bytes.Length);
+    }
+
+    private static void WriteGraph(GraphSummary graph, Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject("graph");
+        writer.WriteString("name", graph.Name);
+        writer.WriteString("producer", graph.Producer);
+        Integer("ir_version", graph.IrVersion);
+        Integer("model_version", graph.ModelVersion);
+        writer.WriteStartObject("opsets");
+        foreach ((string domain, long version) in graph.OperatorSets.DistinctBy(static set => set.Key))
+        {
+            writer.WriteNumber(domain, version);
+        }
+        writer.WriteEndObject();
+        Json.Objects(writer, "inputs", graph.Inputs, WriteValue);
+        Json.Objects(writer, "outputs", graph.Outputs, WriteValue);
+        writer.WriteNumber("node_count", graph.Nodes);
+        writer.WriteNumber("inner_node_count", graph.InnerNodes);
+        writer.WriteStartObject("operators");
+        foreach ((string name, int count) in graph.Operators)
+        {
+            writer.WriteNumber(name, count);
+        }
+        writer.WriteEndObject();
+        writer.WriteEndObject();
+
+        void Integer(string name, long? value)
+        {
+            if (value is { } number)
+            {
+                writer.WriteNumber(name, number);
+            }
+            else
+            {
+                writer.WriteNull(name);
+            }
+        }
+    }
+
+    private static void WriteValue(Utf8JsonWriter line, GraphValue value)
+    {
+        line.WriteString("name", value.Name);
+        line.WriteString("type", value.Type);
+        if (value.Dimensions is null)
+        {
+            line.WriteNull("shape");
+            return;
+        }
+        line.WriteStartArray("shape");
+        foreach (string dimension in value.Dimensions)
+        {
+            if (long.TryParse(dimension, out long size))
+            {
+                line.WriteNumberValue(size);
+            }
+            else
+            {
+                line.WriteStringValue(dimension);
+            }
+        }
+        line.WriteEndArray();
     }
 
     private static void WriteStatistics(Utf8JsonWriter writer, TensorStatistics statistics)

@@ -24,6 +24,10 @@ internal static class InspectText
             channel.Writer.WriteLine();
             Table(inspection).Write(inspection.Rows, channel);
         }
+        if (inspection.Modules is null && inspection.IsWhole)
+        {
+            WriteLeftOut(inspection.Checkpoint.LeftOut, channel);
+        }
     }
 
     private static void WriteSummary(Inspection inspection, Channel channel)
@@ -42,6 +46,10 @@ internal static class InspectText
         if (inspection.Card is { } card)
         {
             CardText.Write(card, fields);
+        }
+        if (checkpoint.Graph is { } graph)
+        {
+            GraphText.Write(graph, fields);
         }
         MetadataValue.Map rest = new(checkpoint.Metadata.Where(entry => inspection.Card?.Sources.Contains(entry.Key) != true));
         fields.Write("metadata", [.. Metadata(rest, fields.ListWidth)]);
@@ -102,13 +110,27 @@ internal static class InspectText
         return width is { } columns ? CellWidth.ShortenEnd(safe, columns) : safe;
     }
 
+    private static void WriteLeftOut(IReadOnlyList<LeftOut> parts, Channel channel)
+    {
+        foreach (LeftOut part in parts.Where(static part => part.Tensors.Count > 0))
+        {
+            channel.Writer.WriteLine();
+            new Table<Tensor>($"{Printable.Escape(part.Path)}, left out", static tensor => Printable.Escape(tensor.Name), [.. TensorColumns()]).Write(part.Tensors, channel);
+        }
+    }
+
+    private static IEnumerable<Column<Tensor>> TensorColumns() =>
+    [
+        new("dtype", static tensor => tensor.DType.Name) { Style = Style.Cyan },
+        new("shape", static tensor => tensor.Shape.ToString()),
+        new("bytes", static tensor => Quantity.Bytes(tensor.Bytes.Length)) { IsNumber = true },
+    ];
+
     private static Table<Tensor> Table(Inspection inspection)
     {
         List<Column<Tensor>> columns =
         [
-            new("dtype", static tensor => tensor.DType.Name) { Style = Style.Cyan },
-            new("shape", static tensor => tensor.Shape.ToString()),
-            new("bytes", static tensor => Quantity.Bytes(tensor.Bytes.Length)) { IsNumber = true },
+            .. TensorColumns(),
             new("share", tensor => Quantity.Percent(tensor.Bytes.Length, inspection.FileTensorBytes))
             {
                 IsNumber = true,

@@ -13,6 +13,9 @@ internal sealed record Inspection(Checkpoint Checkpoint, IReadOnlyList<Tensor> R
     /// <summary>Bytes of those.</summary>
     public required long FileTensorBytes { get; init; }
 
+    /// <summary>Whether all of the file's tensors are shown.</summary>
+    public bool IsWhole => Checkpoint.Tensors.Count == FileTensors;
+
     /// <summary>Statistics of each tensor, if they were asked for.</summary>
     public IReadOnlyDictionary<Tensor, TensorStatistics>? Statistics { get; init; }
 
