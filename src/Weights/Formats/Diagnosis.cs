@@ -46,7 +46,7 @@ internal static class Diagnosis
     /// <summary>Why nobody claims the file.</summary>
     public static WeightFileException Of(Input input)
     {
-        string named = Format.ByExtension(input.Path) is { } format ? $", though it is named like a {format.Name} file" : "";
+        string named = Format.ByExtension(input.Path) is { } format ? $", though its extension is one of {format.Name}'s" : "";
         foreach (Symptom symptom in s_symptoms)
         {
             if (symptom.Shows(input))

@@ -36,9 +36,28 @@ public enum AliasMode
     Drop,
 }
 
+/// <summary>Where a writer puts the elements of tensors, for formats that can hold them or name another file.</summary>
+public enum ElementPlacement
+{
+    /// <summary>As the file that was read has them; in another file where one alone would be too large for the format.</summary>
+    Automatic,
+
+    /// <summary>In the file itself.</summary>
+    Inline,
+
+    /// <summary>In one file beside it.</summary>
+    External,
+}
+
 /// <summary>How to write a file.</summary>
 public sealed record WriteOptions
 {
+    /// <summary>Where elements go.</summary>
+    public ElementPlacement Placement { get; init; }
+
+    /// <summary>Format of the file beside it that elements go to; null for the format's own, which is nothing but the elements.</summary>
+    public Format? ExternalFormat { get; init; }
+
     /// <summary>What happens to names that are one tensor.</summary>
     public AliasMode Aliases { get; init; }
 
@@ -106,6 +125,9 @@ public abstract partial class Format
         string[] files = [.. folder.Names.Where(name => Extensions.Any(extension => name.EndsWith(extension, StringComparison.OrdinalIgnoreCase)))];
         return files is [var only] ? [new FolderFile(folder, only)] : [];
     }
+
+    /// <summary>Whether elements can be put in another file: <see cref="WriteOptions.Placement"/> means something.</summary>
+    public virtual bool WritesExternal => false;
 
     /// <summary>Reads the index; tensors read their bytes from the input when they are asked.</summary>
     /// <returns>A checkpoint that owns <paramref name="input"/>.</returns>

@@ -22,6 +22,9 @@ public sealed record FileLayout
     /// <summary>What stands where; bytes that no segment covers are zero.</summary>
     public required IReadOnlyList<Segment> Segments { get; init; }
 
+    /// <summary>What can be done on another processor while the segments are copied, such as a checksum that a later file needs.</summary>
+    public Action<CancellationToken>? Alongside { get; init; }
+
     /// <summary>
     /// Further segments that depend on the CRC-32 of those copied (an archive's directory); called once with the CRC-32 of each
     /// segment of <see cref="Segments"/>, in that order, 0 for those that need none.

@@ -73,7 +73,16 @@ public sealed class Output : IDisposable
             try
             {
                 SegmentCopy copy = new(handle, layout.Segments, Copied, Cancellation);
-                IReadOnlyList<uint> checksums = copy.Run();
+                Task alongside = layout.Alongside is { } work ? Task.Run(() => work(Cancellation)) : Task.CompletedTask;
+                IReadOnlyList<uint> checksums;
+                try
+                {
+                    checksums = copy.Run();
+                }
+                finally
+                {
+                    alongside.Wait(CancellationToken.None); // It ends by itself when cancelled.
+                }
                 if (layout.Finish is not null)
                 {
                     new SegmentCopy(handle, [.. layout.Finish(checksums)], Copied, Cancellation).Run();

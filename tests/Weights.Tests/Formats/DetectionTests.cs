@@ -217,7 +217,7 @@ public class DetectionTests
     public void The_extension_is_mentioned_where_nothing_else_is_known()
     {
         string message = Diagnose("model.safetensors", [1, 2, 3]).Message;
-        Assert.Contains("named like a safetensors file", message, StringComparison.Ordinal);
+        Assert.Contains("its extension is one of safetensors's", message, StringComparison.Ordinal);
         Assert.DoesNotContain("named like", Diagnose("model.xyz", [1, 2, 3]).Message, StringComparison.Ordinal);
     }
 

@@ -54,10 +54,7 @@ internal static class SafetensorsLayout
             {
                 throw new WeightFileException(Fault.Unsupported, "has the name under which safetensors keeps its metadata; give it another one with --rename", tensor: tensor.Name);
             }
-            if (!JsonText.IsUtf8(tensor.Name))
-            {
-                throw new WeightFileException(Fault.Unsupported, "has half a surrogate pair in its name, which UTF-8 cannot hold; give it another one with --rename", tensor: tensor.Name);
-            }
+            MetadataText.RequireUtf8(tensor);
         }
     }
 
@@ -70,20 +67,7 @@ internal static class SafetensorsLayout
             // Without it transformers refuses the file.
             entries.Add(new(Ties.FormatKey, PyTorch));
         }
-        foreach ((string key, MetadataValue value) in checkpoint.Metadata)
-        {
-            entries.Add(new(Utf8Text(key), Utf8Text(value.ToText())));
-        }
+        entries.AddRange(MetadataText.Entries(checkpoint.Metadata, ledger));
         return entries;
-
-        string Utf8Text(string text)
-        {
-            if (JsonText.IsUtf8(text))
-            {
-                return text;
-            }
-            ledger.Add(LedgerKind.Restated, "metadata", $"{WeightFileException.Quote(text)} has half a surrogate pair, which UTF-8 cannot hold; U+FFFD is written for it");
-            return string.Concat(text.EnumerateRunes().Select(static rune => rune.ToString()));
-        }
     }
 }

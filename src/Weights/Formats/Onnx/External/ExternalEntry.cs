@@ -47,23 +47,17 @@ internal sealed record ExternalEntry(string Location, long Offset, long? Length,
     }
 
     /// <summary>Makes a tensor say this, in place of elements of its own.</summary>
-    public void WriteTo(TensorProto tensor)
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="checksum">Which payload is the checksum of the file.</param>
+    public void WriteTo(TensorProto tensor, uint checksum)
     {
         tensor.Payload.Clear();
         tensor.ExternalData.Clear();
         tensor.DataLocation = IsExternal;
-        Add(LocationKey, Location);
-        Add(OffsetKey, Offset.ToString(CultureInfo.InvariantCulture));
-        if (Length is { } length)
-        {
-            Add(LengthKey, length.ToString(CultureInfo.InvariantCulture));
-        }
-        if (Checksum is not null)
-        {
-            Add(ChecksumKey, Checksum);
-        }
-
-        void Add(string key, string value) => tensor.ExternalData.Add(new StringStringEntryProto { Key = key, Value = value });
+        tensor.ExternalData.Add(new StringStringEntryProto { Key = LocationKey, Value = Location });
+        tensor.ExternalData.Add(new StringStringEntryProto { Key = OffsetKey, Value = Offset.ToString(CultureInfo.InvariantCulture) });
+        tensor.ExternalData.Add(new StringStringEntryProto { Key = LengthKey, Value = Length!.Value.ToString(CultureInfo.InvariantCulture) });
+        tensor.ExternalData.Add(new StringStringEntryProto { Key = ChecksumKey, Payload = { checksum } });
     }
 
     private static long? Number(string? text, string key) =>

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Weights.IO;
 
 namespace Weights.Formats.Onnx.External;
@@ -49,7 +48,7 @@ internal sealed class ExternalFiles(Input model)
         {
             if (!computed.TryGetValue(location, out string? actual))
             {
-                actual = Sha1(_files[location].Bytes);
+                actual = new FileDigest(_files[location].Bytes).Text;
                 computed.Add(location, actual);
             }
             if (!checksum.Equals(actual, StringComparison.OrdinalIgnoreCase))
@@ -62,14 +61,4 @@ internal sealed class ExternalFiles(Input model)
             throw new WeightFileException(Fault.Unsupported, $"gives no checksum for the file {WeightFileException.Quote(unchecked_)}, so --verify has nothing to compare; leave it out");
         }
     }
-
-    // SHA-1 is what the specification asks for; it is no protection against somebody who wants to deceive.
-#pragma warning disable CA5350
-    private static string Sha1(ByteSource bytes)
-    {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
-        bytes.ReadChunks(new byte[ByteSource.ChunkBytes], (_, chunk) => hash.AppendData(chunk));
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
-    }
-#pragma warning restore CA5350
 }

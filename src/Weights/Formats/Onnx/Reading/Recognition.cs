@@ -12,6 +12,7 @@ internal static class Recognition
     private const long HighestIrVersion = 1000;
     private const int HighestElementType = 100;
     private const int HighestSequenceType = 5;
+    private const int DeepestSequence = 16;
 
     // A model may have fields that are newer than this program.
     private const int HighestModelField = 200;
@@ -23,9 +24,10 @@ internal static class Recognition
         {
             return MessageKind.Other;
         }
+        // A sequence could be taken for a tensor whose shape is its name; what is in it could not.
         return IsModel(file) ? MessageKind.Model
+            : IsSequence(file, 1) ? MessageKind.Sequence
             : IsTensor(file) ? MessageKind.Tensor
-            : IsSequence(file) ? MessageKind.Sequence
             : MessageKind.Other;
     }
 
@@ -84,7 +86,7 @@ internal static class Recognition
         return isWhole && hasType && hasMore;
     }
 
-    private static bool IsSequence(ByteSource file)
+    private static bool IsSequence(ByteSource file, int depth)
     {
         bool hasType = false;
         bool isWhole = Walk(file, (field, type, cursor) =>
@@ -94,13 +96,27 @@ internal static class Recognition
                 case 2:
                     hasType = type == WireType.Varint && Peek(cursor) <= HighestSequenceType;
                     return hasType;
-                case 1 or 3 or 4 or 5 or 6 or 7:
+                case 1 or 4 or 6:
                     return type == WireType.Delimited;
+                case 3:
+                    return type == WireType.Delimited && Child(cursor, file) is { } tensor && IsTensor(tensor);
+                case 5 or 7:
+                    return type == WireType.Delimited && depth < DeepestSequence && Child(cursor, file) is { } sequence && IsSequence(sequence, depth + 1);
                 default:
                     return false;
             }
         });
         return isWhole && hasType;
+    }
+
+    // As much of it as there is.
+    private static ByteSource? Child(WireCursor cursor, ByteSource file)
+    {
+        long start = cursor.Position;
+        ulong length = cursor.ReadVarint(file.Length);
+        ByteSource child = file.Slice(cursor.Position, (long)Math.Min(length, (ulong)(file.Length - cursor.Position)));
+        cursor.Position = start;
+        return child.Length > 0 ? child : null;
     }
 
     // Goes over the outermost fields; false as soon as one is not accepted. What goes beyond the end is a truncated file of the kind

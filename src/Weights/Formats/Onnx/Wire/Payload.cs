@@ -18,11 +18,14 @@ internal sealed record Payload(int Field, WireType Type, ReadOnlyMemory<byte> He
     public string? Tensor { get; init; }
 
     /// <summary>The raw bytes of a tensor, to be written.</summary>
-    public static Payload Raw(ByteSource values, string tensor)
+    public static Payload Raw(ByteSource values, string tensor) => Delimited(RawField, values) with { Tensor = tensor };
+
+    /// <summary>A field of bytes, to be written.</summary>
+    public static Payload Delimited(int field, ByteSource values)
     {
         byte[] head = new byte[1 + WireCursor.LongestVarint];
-        int length = WireCursor.WriteVarint(WireCursor.Tag(RawField, WireType.Delimited), head);
+        int length = WireCursor.WriteVarint(WireCursor.Tag(field, WireType.Delimited), head);
         length += WireCursor.WriteVarint((ulong)values.Length, head.AsSpan(length));
-        return new Payload(RawField, WireType.Delimited, head.AsMemory(0, length), values, 0) { Tensor = tensor };
+        return new Payload(field, WireType.Delimited, head.AsMemory(0, length), values, 0);
     }
 }

@@ -48,7 +48,7 @@ internal sealed class SkeletonPutter(Skeleton skeleton)
                 long measured = Measure(child, _cursor.Position + length);
                 total += tagBytes + WireCursor.VarintBytes((ulong)measured) + measured;
             }
-            else if (kind == MessageKind.Tensor && field == Skeleton.PayloadField)
+            else if (field == Skeleton.PayloadField)
             {
                 total += skeleton.Payloads[(int)_cursor.ReadVarint(end)].Length;
             }
@@ -75,7 +75,7 @@ internal sealed class SkeletonPutter(Skeleton skeleton)
                 _pending.Write(_varint.AsSpan(0, WireCursor.WriteVarint((ulong)_lengths[_next++], _varint)));
                 Write(child, _cursor.Position + length);
             }
-            else if (kind == MessageKind.Tensor && field == Skeleton.PayloadField)
+            else if (field == Skeleton.PayloadField)
             {
                 Write(skeleton.Payloads[(int)_cursor.ReadVarint(end)]);
             }
