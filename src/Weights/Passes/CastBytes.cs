@@ -54,10 +54,10 @@ internal sealed class CastBytes : UnitBytes
             {
                 int count = Math.Min(units.Length / _targetUnit, perBuffer);
                 Span<byte> source = buffer.AsSpan(0, count * _sourceUnit);
+                // Fewer for the last unit: what is converted besides is cut off or cleared.
                 int present = (int)Math.Min(source.Length, _source.Length - (first * _sourceUnit));
                 _source.Read(first * _sourceUnit, source[..present]);
                 _check.Saw(first * _sourceUnit, source[..present]);
-                source[present..].Clear();
                 _convert(source, units[..(count * _targetUnit)]);
                 if (_rest != 0 && first + count > _wholeUnits)
                 {
@@ -73,14 +73,12 @@ internal sealed class CastBytes : UnitBytes
         }
     }
 
-    // What the source's own unused bits became, or what became of no bytes at all, is beyond the elements of the last unit.
+    // The bits of the last byte beyond the last element; what is beyond that byte is beyond the length, too, and is never seen.
     private void ClearUnused(Span<byte> unit)
     {
         (int blocks, int elements) = Math.DivRem(_rest, _to.BlockLength);
-        unit[((blocks + (elements > 0 ? 1 : 0)) * _to.BlockBytes)..].Clear();
         if (elements > 0)
         {
-            // Only types whose block is a byte have such a one.
             unit[blocks] &= (byte)((1 << (int)(elements * _to.BitsPerElement)) - 1);
         }
     }
