@@ -55,6 +55,17 @@ internal sealed class ConvertOptions
         CustomParser = Parsing.Size,
     };
 
+    private readonly Option<bool> _external = Flag("--external", null, "put the elements of large tensors in one file beside the model, for formats that know such files");
+    private readonly Option<bool> _inline = Flag("--inline", null, "put all elements in the model itself");
+
+    private readonly Option<Format?> _externalFormat = new("--external-format")
+    {
+        HelpName = "FORMAT",
+        Description = "with --external, make the file beside the model one of this format, such as safetensors",
+        CustomParser = Named,
+        CompletionSources = { static _ => Writable.Select(static format => new CompletionItem(format.Name)) },
+    };
+
     private readonly Option<bool> _strict = Flag("--strict", null, "if anything would be left out, cast, renamed or kept in another form: write nothing, exit with 3");
     private readonly Option<bool> _force = Flag("--force", "-f", "replace files that are there already");
     private readonly Option<bool> _dryRun = Flag("--dry-run", "-n", "say what would be written and what would change on the way; write nothing");
@@ -66,7 +77,7 @@ internal sealed class ConvertOptions
     {
         verb.Arguments.Add(_input);
         verb.Arguments.Add(_output);
-        Option[] options = [_to, _filter, _exclude, _rename, _cast, _root, _dequantize, _allTensors, _verify, _aliases, _shard, _strict, _force, _dryRun, _json, _quiet];
+        Option[] options = [_to, _filter, _exclude, _rename, _cast, _root, _dequantize, _allTensors, _verify, _aliases, _shard, _external, _inline, _externalFormat, _strict, _force, _dryRun, _json, _quiet];
         foreach (Option option in options)
         {
             verb.Options.Add(option);
@@ -87,7 +98,13 @@ internal sealed class ConvertOptions
             Renames = result.GetRequiredValue(_rename),
             Casts = result.GetRequiredValue(_cast),
             Reading = new ReadOptions { Root = result.GetValue(_root), Dequantize = result.GetValue(_dequantize), AllTensors = result.GetValue(_allTensors), Verify = result.GetValue(_verify) },
-            Options = new WriteOptions { Aliases = result.GetValue(_aliases), MaxShardBytes = result.GetValue(_shard) },
+            Options = new WriteOptions
+            {
+                Aliases = result.GetValue(_aliases),
+                MaxShardBytes = result.GetValue(_shard),
+                Placement = Placement(result),
+                ExternalFormat = result.GetValue(_externalFormat),
+            },
             IsStrict = result.GetValue(_strict),
             MayReplace = result.GetValue(_force),
             IsDryRun = result.GetValue(_dryRun),
@@ -108,6 +125,26 @@ internal sealed class ConvertOptions
         {
             throw new UsageException($"{target.Name} files are not written in shards, so --max-shard-size means nothing for them; leave it out");
         }
+        if (options.Placement != ElementPlacement.Automatic && !target.WritesExternal)
+        {
+            throw new UsageException($"{target.Name} files have no files with elements beside them, so --external and --inline mean nothing for them; leave them out");
+        }
+        if (options.ExternalFormat is { Writes.Count: 0 } or { WritesExternal: true })
+        {
+            throw new UsageException($"{options.ExternalFormat.Name} files cannot hold the elements of a model; --external-format takes {Names(Writable.Where(static format => !format.WritesExternal))}");
+        }
+    }
+
+    private ElementPlacement Placement(ParseResult result)
+    {
+        bool isExternal = result.GetValue(_external) || result.GetValue(_externalFormat) is not null;
+        return (isExternal, result.GetValue(_inline)) switch
+        {
+            (true, true) => throw new UsageException("--inline puts elements into the model, --external out of it; give one of them"),
+            (true, false) => ElementPlacement.External,
+            (false, true) => ElementPlacement.Inline,
+            _ => ElementPlacement.Automatic,
+        };
     }
 
     private static Option<bool> Flag(string name, string? letter, string description) => new(name, letter is null ? [] : [letter]) { Description = description };

@@ -28,21 +28,22 @@ public sealed class LayoutBytes : ByteSource
         int index = First(offset);
         while (!destination.IsEmpty)
         {
+            int taken;
             if (index < _segments.Length && _segments[index].Offset <= offset)
             {
                 Segment segment = _segments[index++];
                 long skip = offset - segment.Offset;
-                int taken = (int)Math.Min(destination.Length, segment.Bytes.Length - skip);
+                taken = (int)Math.Min(destination.Length, segment.Bytes.Length - skip);
                 segment.Bytes.Read(skip, destination[..taken]);
-                (offset, destination) = (offset + taken, destination[taken..]);
             }
             else
             {
                 long gap = (index < _segments.Length ? _segments[index].Offset : Length) - offset;
-                int taken = (int)Math.Min(destination.Length, gap);
+                taken = (int)Math.Min(destination.Length, gap);
                 destination[..taken].Clear();
-                (offset, destination) = (offset + taken, destination[taken..]);
             }
+            offset += taken;
+            destination = destination[taken..];
         }
     }
 

@@ -2,6 +2,7 @@ using Weights.Formats.Onnx;
 using Weights.Formats.Onnx.Elements;
 using Weights.Formats.Onnx.Reading;
 using Weights.Formats.Onnx.Wire;
+using Weights.Formats.Onnx.Writing;
 using Weights.IO;
 
 namespace Weights.Formats.Onnx
@@ -26,7 +27,10 @@ namespace Weights.Formats.Onnx
         public override IReadOnlyList<DType> Reads => ElementType.Stored;
 
         /// <inheritdoc/>
-        public override IReadOnlyList<DType> Writes => [];
+        public override IReadOnlyList<DType> Writes => ElementType.Stored;
+
+        /// <inheritdoc/>
+        public override bool WritesExternal => true;
 
         /// <inheritdoc/>
         public override bool Sniff(Input input) => Recognition.Of(input.Bytes) != MessageKind.Other;
@@ -48,7 +52,8 @@ namespace Weights.Formats.Onnx
         public override bool KeepsGraph(Checkpoint checkpoint) => checkpoint.Original is OnnxModel;
 
         /// <inheritdoc/>
-        public override IReadOnlyList<FileLayout> Layout(Checkpoint checkpoint, string fileName, WriteOptions options, Ledger ledger) => throw new NotImplementedException();
+        public override IReadOnlyList<FileLayout> Layout(Checkpoint checkpoint, string fileName, WriteOptions options, Ledger ledger) =>
+            OnnxLayout.Files(checkpoint, fileName, options, ledger);
     }
 }
 

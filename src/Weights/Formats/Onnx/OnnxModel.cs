@@ -7,7 +7,8 @@ namespace Weights.Formats.Onnx;
 /// <summary>A model as a file has it: what <see cref="Checkpoint.Original"/> is for checkpoints that were read from one.</summary>
 /// <param name="Message">All but the elements of its tensors.</param>
 /// <param name="Skeleton">The elements, by the numbers that stand in <paramref name="Message"/>.</param>
-internal sealed record OnnxModel(ModelProto Message, Skeleton Skeleton)
+/// <param name="Tensors">Every tensor that was read, by name, those that the checkpoint does not hold among them.</param>
+internal sealed record OnnxModel(ModelProto Message, Skeleton Skeleton, IReadOnlyDictionary<string, Tensor> Tensors)
 {
     // protobuf's own; the walk over the file has looked at the way to each tensor, but not at types within types.
     private const int MaxDepth = 100;

@@ -44,6 +44,18 @@ internal sealed record ElementType(int Code, string Name, DType? DType, int Fiel
         new(26, "INT2", DType.I2, Int32s),
     ];
 
+    /// <summary>Since which version of its operators <c>Cast</c> takes it.</summary>
+    public int CastOpset => Code switch
+    {
+        <= 15 => 6,
+        16 => 13,
+        <= 20 => 19,
+        <= 22 => 21,
+        23 => 23,
+        24 => 24,
+        _ => 25,
+    };
+
     /// <summary>Every element type that tensors here can have, by name.</summary>
     public static IReadOnlyList<DType> Stored { get; } = [.. s_all.Select(static type => type.DType).OfType<DType>().OrderBy(static dtype => dtype.Name, StringComparer.Ordinal)];
 

@@ -2,6 +2,7 @@ using Weights.Formats.Onnx.Elements;
 using Weights.Formats.Onnx.External;
 using Weights.Formats.Onnx.Messages;
 using Weights.Formats.Onnx.Wire;
+using Weights.Formats.Onnx.Writing;
 using Weights.IO;
 
 namespace Weights.Formats.Onnx.Reading;
@@ -32,7 +33,7 @@ internal sealed class ModelReader
         ModelProto model = OnnxModel.Parse(_skeleton, ModelProto.Parser);
         _search.Search(model);
         string set = model.OpsetImport.FirstOrDefault(static set => set.Domain.Length == 0) is { } main ? $", opset {main.Version}" : "";
-        return Checkpoint($"IR version {model.IrVersion}{set}", options, new OnnxModel(model, _skeleton), Summary.Of(model), WithSparseShapes(Summary.Metadata(model), model));
+        return Checkpoint($"IR version {model.IrVersion}{set}", options, model);
     }
 
     /// <summary>A file of one tensor.</summary>
@@ -49,10 +50,11 @@ internal sealed class ModelReader
         return Checkpoint("sequence of tensors", options);
     }
 
-    private Checkpoint Checkpoint(string variant, ReadOptions options, OnnxModel? model = null, GraphSummary? graph = null, MetadataValue.Map? metadata = null)
+    private Checkpoint Checkpoint(string variant, ReadOptions options, ModelProto? model = null)
     {
         List<Tensor> tensors = [];
         List<Tensor> inner = [];
+        Dictionary<string, Tensor> all = new(StringComparer.Ordinal);
         List<LeftOut> leftOut = [.. _search.Hidden.Select(static name => new LeftOut(name, "a later initializer has the same name, and is the one that counts") { IsPartOfGraph = true })];
         foreach (FoundTensor found in _search.Found)
         {
@@ -63,6 +65,7 @@ internal sealed class ModelReader
             }
             else
             {
+                all.Add(tensor.Name, tensor);
                 (found.IsInitializer || options.AllTensors ? tensors : inner).Add(tensor);
             }
         }
@@ -76,7 +79,27 @@ internal sealed class ModelReader
         }
         string external = _files.Count switch { 0 => "", 1 => ", elements in another file", int count => $", elements in {count:N0} other files" };
         Origin origin = new(_input.Path, _format, variant + external, _input.Bytes.Length + _files.Bytes);
-        return new Checkpoint(tensors, origin, _input) { Metadata = metadata ?? MetadataValue.Map.Empty, LeftOut = leftOut, Graph = graph, Original = model };
+        if (model is null)
+        {
+            return new Checkpoint(tensors, origin, _input) { LeftOut = leftOut };
+        }
+        List<Alias> aliases = [];
+        foreach ((string name, string of) in PlainModel.Aliases(model))
+        {
+            if (all.TryGetValue(of, out Tensor? tensor) && all.TryAdd(name, tensor))
+            {
+                tensors.Add(tensor.Rename(name));
+                aliases.Add(new Alias(name, of, AliasKind.Same));
+            }
+        }
+        return new Checkpoint(tensors, origin, _input)
+        {
+            Metadata = WithSparseShapes(Summary.Metadata(model), model),
+            Aliases = aliases,
+            LeftOut = leftOut,
+            Graph = PlainModel.Is(model) ? null : Summary.Of(model),
+            Original = PlainModel.Is(model) ? null : new OnnxModel(model, _skeleton, all),
+        };
     }
 
     private static string Strings(TensorProto message) => $"strings of shape [{string.Join(", ", message.Dims)}]";

@@ -139,7 +139,7 @@ internal sealed class WireCursor(ByteSource bytes)
     private byte ReadByte()
     {
         long index = Position - _windowStart;
-        if ((ulong)index >= (ulong)_windowLength)
+        if (index < 0 || index >= _windowLength)
         {
             _windowStart = Position;
             _windowLength = (int)Math.Min(WindowBytes, Length - Position);

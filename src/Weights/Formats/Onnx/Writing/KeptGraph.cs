@@ -12,6 +12,7 @@ namespace Weights.Formats.Onnx.Writing;
 internal sealed class KeptGraph
 {
     private const string CastOperator = "Cast";
+    private const int IntegerAttribute = 2;
 
     private readonly OnnxModel _original;
     private readonly Checkpoint _checkpoint;
@@ -19,11 +20,14 @@ internal sealed class KeptGraph
     private readonly ModelProto _model;
     private readonly Dictionary<string, Tensor> _tensors; // By the names of the file that was read.
     private readonly List<DraftTensor> _drafts = [];
+    private readonly HashSet<TensorProto> _initializers; // By reference: to compare two by content takes long.
+    private readonly List<(TensorProto Initializer, ElementType Type)> _casts = [];
 
     private KeptGraph(OnnxModel original, Checkpoint checkpoint, Ledger ledger)
     {
         (_original, _checkpoint, _ledger) = (original, checkpoint, ledger);
         _model = original.Message.Clone();
+        _initializers = new HashSet<TensorProto>((IEnumerable<TensorProto>?)_model.Graph?.Initializer ?? [], ReferenceEqualityComparer.Instance);
         _tensors = checkpoint.Tensors.ToDictionary(tensor => checkpoint.OriginalName(tensor.Name), StringComparer.Ordinal);
     }
 
@@ -33,6 +37,7 @@ internal sealed class KeptGraph
     {
         KeptGraph graph = new(original, checkpoint, ledger);
         graph.Replace();
+        graph.AddCasts();
         graph.Rename();
         return new ModelDraft(graph._model, original.Skeleton.Payloads, graph._drafts);
     }
@@ -41,7 +46,7 @@ internal sealed class KeptGraph
     {
         TensorSearch search = new();
         search.Search(_model);
-        HashSet<TensorProto> gone = [];
+        HashSet<TensorProto> gone = new(ReferenceEqualityComparer.Instance);
         foreach (FoundTensor found in search.Found.Where(static found => found.Message is not null))
         {
             TensorProto message = found.Message!;
@@ -51,7 +56,7 @@ internal sealed class KeptGraph
             }
             if (!_tensors.TryGetValue(found.Name, out Tensor? tensor))
             {
-                if (found.IsInitializer && _model.Graph.Initializer.Contains(message))
+                if (_initializers.Contains(message))
                 {
                     gone.Add(message);
                     continue;
@@ -64,7 +69,7 @@ internal sealed class KeptGraph
             }
             if (tensor.DType != read.DType)
             {
-                Cast(message, tensor, read.DType, found);
+                Cast(message, tensor, read.DType);
             }
             _drafts.Add(new DraftTensor(message, tensor)
             {
@@ -92,7 +97,7 @@ internal sealed class KeptGraph
             needed.Add(tensor.Name);
             if (inputs.Add(tensor.Name))
             {
-                graph.Input.Add(PlainModel.Value(tensor.Name, tensor.DataType, [.. tensor.Dims]));
+                graph.Input.Add(PlainModel.Value(tensor.Name, tensor.DataType, tensor.Dims));
             }
         }
         graph.Initializer.Clear();
@@ -104,48 +109,58 @@ internal sealed class KeptGraph
         }
     }
 
-    private void Cast(TensorProto message, Tensor tensor, DType expected, FoundTensor found)
+    private void Cast(TensorProto message, Tensor tensor, DType expected)
     {
         ElementType type = ElementType.Of(tensor.DType);
         long opset = _model.OpsetImport.FirstOrDefault(static set => set.Domain.Length == 0)?.Version ?? 0;
-        if (!found.IsInitializer || !_model.Graph.Initializer.Contains(message))
+        if (!_initializers.Contains(message))
         {
-            throw new WeightFileException(Fault.Unsupported, $"is part of a node that expects {expected}; leave it out of --cast with --all-tensors not given", tensor: tensor.Name);
+            throw new WeightFileException(Fault.Unsupported, $"is part of a node or of a sparse tensor, which expects {expected}; leave out --cast, or --all-tensors", tensor: tensor.Name);
         }
         if (opset < type.CastOpset)
         {
             throw new WeightFileException(Fault.Unsupported, $"cannot become {tensor.DType}: the graph expects {expected}, and its operators (ai.onnx {opset}) cast {type.Name} only since version {type.CastOpset}; leave out --cast", tensor: tensor.Name);
         }
-        GraphProto graph = _model.Graph;
-        string name = message.Name;
-        string cast = $"{name}.{expected}";
-        HashSet<string> taken = _names ??= GraphNames.All(graph);
-        while (!taken.Add(cast))
+        _casts.Add((message, type));
+    }
+
+    // What uses the initializer uses the output of a node that gives it the type that it had.
+    private void AddCasts()
+    {
+        if (_casts.Count == 0)
         {
-            cast += "_";
+            return;
         }
-        GraphNames.RenameUses(graph, new Dictionary<string, string>(StringComparer.Ordinal) { [name] = cast }, withOutputs: false);
-        graph.Node.Insert(0, new NodeProto
+        GraphProto graph = _model.Graph;
+        HashSet<string> taken = GraphNames.All(graph);
+        Dictionary<string, string> outputs = new(StringComparer.Ordinal);
+        List<NodeProto> nodes = [];
+        foreach ((TensorProto initializer, ElementType type) in _casts)
         {
-            OpType = CastOperator,
-            Name = cast,
-            Input = { name },
-            Output = { cast },
-            Attribute = { new AttributeProto { Name = "to", I = message.DataType, Type = IntegerAttribute } },
-        });
-        message.DataType = type.Code;
-        foreach (ValueInfoProto value in graph.Input.Concat(graph.Output).Where(value => value.Name == name && value.Type?.TensorType is not null))
+            string output = $"{initializer.Name}.{ElementType.NameOf(initializer.DataType)}";
+            while (!taken.Add(output))
+            {
+                output += "_";
+            }
+            outputs.Add(initializer.Name, output);
+            AttributeProto to = new() { Name = "to", I = initializer.DataType, Type = IntegerAttribute };
+            nodes.Add(new NodeProto { OpType = CastOperator, Name = output, Input = { initializer.Name }, Output = { output }, Attribute = { to } });
+            initializer.DataType = type.Code;
+        }
+        GraphNames.RenameUses(graph, outputs, withOutputs: false);
+        nodes.AddRange(graph.Node);
+        graph.Node.Clear();
+        graph.Node.AddRange(nodes);
+        Dictionary<string, int> types = _casts.ToDictionary(static cast => cast.Initializer.Name, static cast => cast.Type.Code, StringComparer.Ordinal);
+        foreach (ValueInfoProto value in graph.Input.Concat(graph.Output).Where(value => types.ContainsKey(value.Name) && value.Type?.TensorType is not null))
         {
-            value.Type.TensorType.ElemType = type.Code;
+            value.Type.TensorType.ElemType = types[value.Name];
         }
     }
 
-    private const int IntegerAttribute = 2;
-
-    private HashSet<string>? _names;
-
     private void Rename()
     {
+        HashSet<string> initializers = [.. _original.Message.Graph?.Initializer.Select(static tensor => tensor.Name) ?? []];
         Dictionary<string, string> names = new(StringComparer.Ordinal);
         HashSet<string>? taken = null;
         foreach (Tensor tensor in _checkpoint.Tensors)
@@ -155,7 +170,7 @@ internal sealed class KeptGraph
             {
                 continue;
             }
-            if (!_original.Initializers.Contains(old))
+            if (!initializers.Contains(old))
             {
                 _ledger.Add(LedgerKind.Restated, old, "keeps its name: it is part of a node or of a sparse tensor, and named by the way to it");
                 continue;

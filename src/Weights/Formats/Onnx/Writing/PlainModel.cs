@@ -26,14 +26,14 @@ internal static class PlainModel
         foreach (Tensor tensor in checkpoint.Tensors.OrderBy(tensor => dropped.ContainsKey(tensor.Name)))
         {
             int type = ElementType.Of(tensor.DType).Code;
-            graph.Output.Add(Value(tensor, type));
+            graph.Output.Add(Value(tensor.Name, type, [.. tensor.Shape.Dimensions]));
             if (dropped.TryGetValue(tensor.Name, out string? kept))
             {
                 graph.Node.Add(new NodeProto { OpType = IdentityOperator, Input = { kept }, Output = { tensor.Name } });
                 continue;
             }
             TensorProto message = new() { Name = tensor.Name, DataType = type };
-            message.Dims.AddRange(tensor.Shape.Dimensions.ToArray());
+            message.Dims.AddRange([.. tensor.Shape.Dimensions]);
             graph.Initializer.Add(message);
             tensors.Add(new DraftTensor(message, tensor));
         }
@@ -48,17 +48,22 @@ internal static class PlainModel
 
     /// <summary>Names that a model of ours has only as outputs of <c>Identity</c>, and the initializers that they stand for.</summary>
     public static IEnumerable<(string Name, string Of)> Aliases(ModelProto model) =>
-        model.ProducerName != Producer || model.Graph is not { } graph ? []
-            : graph.Node.Where(static node => node is { OpType: IdentityOperator, Input.Count: 1, Output.Count: 1 }).Select(static node => (node.Output[0], node.Input[0]));
+        Is(model) ? model.Graph.Node.Select(static node => (node.Output[0], node.Input[0])) : [];
 
-    private static ValueInfoProto Value(Tensor tensor, int type)
+    /// <summary>Whether a model is one of these: it computes nothing, so that there is no graph to keep.</summary>
+    public static bool Is(ModelProto model) =>
+        model.ProducerName == Producer && model.Graph is { Name: Producer, Input.Count: 0, SparseInitializer.Count: 0 } graph && model.Functions.Count == 0 && model.TrainingInfo.Count == 0
+        && graph.Node.All(static node => node is { OpType: IdentityOperator, Domain: "", Input.Count: 1, Output.Count: 1 });
+
+    /// <summary>An input or output.</summary>
+    public static ValueInfoProto Value(string name, int type, IEnumerable<long> dimensions)
     {
         TensorShapeProto shape = new();
-        foreach (long dimension in tensor.Shape.Dimensions)
+        foreach (long dimension in dimensions)
         {
             shape.Dim.Add(new TensorShapeProto.Types.Dimension { DimValue = dimension });
         }
-        return new ValueInfoProto { Name = tensor.Name, Type = new TypeProto { TensorType = new TypeProto.Types.TensorType { ElemType = type, Shape = shape } } };
+        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new TypeProto.Types.TensorType { ElemType = type, Shape = shape } } };
     }
 
     // The oldest version that knows every type that occurs, so that as many runtimes as can be take it.
