@@ -10,6 +10,8 @@ namespace Weights.Formats.Onnx.External;
 /// <param name="file">The whole file.</param>
 internal sealed class FileDigest(ByteSource file) : ByteSource
 {
+    private const int BufferBytes = 1 << 20;
+
     private readonly Lock _lock = new();
     private byte[]? _digits;
 
@@ -43,7 +45,7 @@ internal sealed class FileDigest(ByteSource file) : ByteSource
             if (_digits is null)
             {
                 using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA1);
-                file.ReadChunks(new byte[ChunkBytes], (_, chunk) =>
+                file.ReadChunks(new byte[BufferBytes], (_, chunk) =>
                 {
                     cancellation.ThrowIfCancellationRequested();
                     hash.AppendData(chunk);
