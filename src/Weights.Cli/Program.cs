@@ -9,6 +9,10 @@ if (OperatingSystem.IsWindows())
 {
     Console.OutputEncoding = System.Text.Encoding.UTF8;
 }
+if (OperatingSystem.IsLinux())
+{
+    Posix.AllowOpenFiles();
+}
 using Session session = new();
 int exitCode;
 try

@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace Weights.Cli.Terminal;
 
 /// <summary>
-/// Two calls that the console classes would make too, but not without loading the terminal's description and switching its
-/// keypad mode first: a command that only prints leaves the terminal as it is.
+/// Calls that .NET makes too, but not as they are needed here: the console classes load the terminal's description and switch its
+/// keypad mode first, where a command that only prints leaves the terminal as it is; and only where it compiles while it runs
+/// does .NET open more files than a shell's default of 1024 allows.
 /// </summary>
 internal static unsafe partial class Posix
 {
@@ -57,6 +58,24 @@ internal static unsafe partial class Posix
         ushort* size = stackalloc ushort[4]; // rows, columns, two sizes in pixels
         return ControlDevice(descriptor, getWindowSize, size) == 0 ? size[1] : 0;
     }
+
+    /// <summary>Allows as many open files as the system lets this process have: a model can have its elements in thousands of files. Linux only.</summary>
+    public static void AllowOpenFiles()
+    {
+        const int openFiles = 7; // RLIMIT_NOFILE
+        nuint* limits = stackalloc nuint[2]; // now, at most
+        if (GetLimit(openFiles, limits) == 0 && limits[0] < limits[1])
+        {
+            limits[0] = limits[1];
+            _ = SetLimit(openFiles, limits);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "getrlimit")]
+    private static partial int GetLimit(int resource, nuint* limits);
+
+    [LibraryImport("libc", EntryPoint = "setrlimit")]
+    private static partial int SetLimit(int resource, nuint* limits);
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint WriteSome(int descriptor, byte* bytes, nint count);

@@ -25,7 +25,11 @@ internal sealed record OnnxModel(ModelProto Message, Skeleton Skeleton, IReadOnl
         }
         catch (InvalidProtocolBufferException error)
         {
-            throw new WeightFileException(Fault.Corrupt, "is no sound ONNX file: some part of it cannot be decoded; the file is damaged, get a fresh copy", inner: error);
+            bool isText = error.Message.Contains("UTF-8", StringComparison.Ordinal);
+            throw new WeightFileException(
+                isText ? Fault.Unsupported : Fault.Corrupt,
+                isText ? "has a name in it that is not UTF-8, as ONNX wants names to be; export the model again" : "is no sound ONNX file: some part of it cannot be decoded; the file is damaged, get a fresh copy",
+                inner: error);
         }
     }
 }

@@ -17,7 +17,7 @@ internal static class Summary
         return new GraphSummary
         {
             Name = graph.Name,
-            Producer = string.Join(' ', new[] { model.ProducerName, model.ProducerVersion }.Where(static text => text.Length > 0)),
+            Producer = string.Join(' ', new[] { model.ProducerName.ToStringUtf8(), model.ProducerVersion.ToStringUtf8() }.Where(static text => text.Length > 0)),
             IrVersion = model.HasIrVersion ? model.IrVersion : null,
             ModelVersion = model.HasModelVersion && model.ModelVersion != 0 ? model.ModelVersion : null,
             OperatorSets = [.. model.OpsetImport.Select(static set => KeyValuePair.Create(set.Domain.Length == 0 ? DefaultDomain : set.Domain, set.Version))],
@@ -36,9 +36,9 @@ internal static class Summary
         List<KeyValuePair<string, MetadataValue>> entries = [];
         if (model.DocString.Length > 0)
         {
-            entries.Add(new("doc_string", new MetadataValue.Text(model.DocString)));
+            entries.Add(new("doc_string", new MetadataValue.Text(model.DocString.ToStringUtf8())));
         }
-        entries.AddRange(model.MetadataProps.Select(static property => KeyValuePair.Create<string, MetadataValue>(property.Key, new MetadataValue.Text(property.Value))));
+        entries.AddRange(model.MetadataProps.Select(static property => KeyValuePair.Create<string, MetadataValue>(property.Key, new MetadataValue.Text(property.Value.ToStringUtf8()))));
         return new MetadataValue.Map(entries);
     }
 

@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Weights.Formats.Onnx.Elements;
 using Weights.Formats.Onnx.Messages;
 
@@ -38,10 +39,10 @@ internal static class PlainModel
             tensors.Add(new DraftTensor(message, tensor));
         }
         (long irVersion, long opset) = Versions(checkpoint.Tensors);
-        ModelProto model = new() { IrVersion = irVersion, ProducerName = Producer, Graph = graph, OpsetImport = { new OperatorSetIdProto { Domain = "", Version = opset } } };
+        ModelProto model = new() { IrVersion = irVersion, ProducerName = ByteString.CopyFromUtf8(Producer), Graph = graph, OpsetImport = { new OperatorSetIdProto { Domain = "", Version = opset } } };
         foreach ((string key, string value) in MetadataText.Entries(checkpoint.Metadata, ledger))
         {
-            model.MetadataProps.Add(new StringStringEntryProto { Key = key, Value = value });
+            model.MetadataProps.Add(new PropertyProto { Key = key, Value = ByteString.CopyFromUtf8(value) });
         }
         return new ModelDraft(model, [], tensors);
     }
@@ -52,7 +53,7 @@ internal static class PlainModel
 
     /// <summary>Whether a model is one of these: it computes nothing, so that there is no graph to keep.</summary>
     public static bool Is(ModelProto model) =>
-        model.ProducerName == Producer && model.Graph is { Name: Producer, Input.Count: 0, SparseInitializer.Count: 0 } graph && model.Functions.Count == 0 && model.TrainingInfo.Count == 0
+        model.ProducerName.ToStringUtf8() == Producer && model.Graph is { Name: Producer, Input.Count: 0, SparseInitializer.Count: 0 } graph && model.Functions.Count == 0 && model.TrainingInfo.Count == 0
         && graph.Node.All(static node => node is { OpType: IdentityOperator, Domain: "", Input.Count: 1, Output.Count: 1 });
 
     /// <summary>An input or output.</summary>
