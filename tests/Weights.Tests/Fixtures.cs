@@ -14,7 +14,7 @@ internal static class Fixtures
     public static string Repository => System.IO.Path.GetDirectoryName(s_root)!;
 
     /// <summary>
-    /// Every weight file under <c>fixtures/*/KIND/</c>, as paths below <c>fixtures/</c>; listings, indexes' shards and texts are not among them.
+    /// Every weight file under <c>fixtures/*/KIND/</c>, as paths below <c>fixtures/</c>; listings, indexes' shards, models' external data and texts are not among them.
     /// </summary>
     /// <exception cref="InvalidOperationException">There is none: a test that walks a folder must not pass over an empty one.</exception>
     public static TheoryData<string> All(string kind) => [.. Names(kind)];
@@ -48,7 +48,7 @@ internal static class Fixtures
     private static bool IsWeightFile(string path)
     {
         string extension = System.IO.Path.GetExtension(path);
-        return extension is not (".md" or ".py" or ".tsv" or ".shard") && (extension != ".json" || path.EndsWith(".index.json", StringComparison.Ordinal));
+        return extension is not (".md" or ".py" or ".tsv" or ".shard" or ".data") && (extension != ".json" || path.EndsWith(".index.json", StringComparison.Ordinal));
     }
 
     private static string SourceFolder([CallerFilePath] string path = "") => System.IO.Path.GetDirectoryName(path)!;

@@ -110,8 +110,8 @@ public class HostileInputTests
     private static Dictionary<string, ReadOnlyMemory<byte>> Siblings(string name)
     {
         string folder = System.IO.Path.GetDirectoryName(Fixtures.Path(name))!;
-        return name.EndsWith(".index.json", StringComparison.Ordinal) || name.EndsWith("/.metadata", StringComparison.Ordinal)
-            ? Directory.EnumerateFiles(folder).ToDictionary(static path => System.IO.Path.GetFileName(path), static path => (ReadOnlyMemory<byte>)File.ReadAllBytes(path))
+        return name.EndsWith(".index.json", StringComparison.Ordinal) || name.EndsWith("/.metadata", StringComparison.Ordinal) || name.Contains("/external/", StringComparison.Ordinal)
+            ? Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).ToDictionary(path => System.IO.Path.GetRelativePath(folder, path), static path => (ReadOnlyMemory<byte>)File.ReadAllBytes(path))
             : [];
     }
 }

@@ -4,7 +4,7 @@ using Weights.Formats;
 
 namespace Weights.Tests.Contract;
 
-/// <summary>Every valid fixture holds what the reference library saw in it: <c>NAME.json</c>, or <c>NAME.ROOT.json</c> for other roots.</summary>
+/// <summary>Every valid fixture holds what the reference library saw in it: <c>NAME.json</c>, or <c>NAME.ROOT.json</c> for other roots, <c>NAME.all.json</c> with what else a graph holds.</summary>
 public class ListingTests
 {
     public static TheoryData<string, string> Listings()
@@ -32,6 +32,7 @@ public class ListingTests
         using Checkpoint checkpoint = Format.Open(path, new ReadOptions
         {
             Root = expected.GetProperty("root").GetString(),
+            AllTensors = expected.TryGetProperty("allTensors", out JsonElement all) && all.GetBoolean(),
             Dequantize = expected.TryGetProperty("dequantize", out JsonElement dequantize) && dequantize.GetBoolean(),
         });
         Assert.Equal(expected.GetProperty("tensors").EnumerateArray().Select(Line), checkpoint.Tensors.Select(Line));
