@@ -56,6 +56,7 @@ internal sealed class ModelReader
         List<Tensor> inner = [];
         Dictionary<string, Tensor> all = new(StringComparer.Ordinal);
         List<LeftOut> leftOut = [.. _search.Hidden.Select(static name => new LeftOut(name, "a later initializer has the same name, and is the one that counts") { IsPartOfGraph = true })];
+        leftOut.AddRange(_search.Maps.Select(static name => new LeftOut(name, "a map; keys and values of maps are not read")));
         foreach (FoundTensor found in _search.Found)
         {
             Tensor? tensor = found.Literal ?? _elements.Read(found.Message!, found.Name);

@@ -26,12 +26,16 @@ internal sealed class TensorSearch
     private readonly Dictionary<string, int> _repeats = new(StringComparer.Ordinal);
     private readonly List<FoundTensor> _found = [];
     private readonly List<string> _hidden = [];
+    private readonly List<string> _maps = [];
 
     /// <summary>All of them: initializers first, in the file's order.</summary>
     public IReadOnlyList<FoundTensor> Found => _found;
 
     /// <summary>Names of initializers that a later one has too, which is the one that counts.</summary>
     public IReadOnlyList<string> Hidden => _hidden;
+
+    /// <summary>The ways to maps in a list, whose keys and values are not looked for.</summary>
+    public IReadOnlyList<string> Maps => _maps;
 
     /// <summary>Goes through a model.</summary>
     public void Search(ModelProto model)
@@ -74,6 +78,7 @@ internal sealed class TensorSearch
         {
             Search(inner, $"{prefix}{index++}.");
         }
+        _maps.AddRange(sequence.MapValues.Select(_ => $"{prefix}{index++}"));
     }
 
     private void Initializers(GraphProto graph)

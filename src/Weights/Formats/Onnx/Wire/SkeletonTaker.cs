@@ -55,7 +55,7 @@ internal sealed class SkeletonTaker(ByteSource file)
                 TakePayload(start, field, type, end);
                 if (_payloads.Count - firstPayload > MaxPayloadsPerTensor)
                 {
-                    throw WireCursor.Corrupt($"a tensor has its elements in more than {MaxPayloadsPerTensor} pieces", start);
+                    throw new WeightFileException(Fault.Unsupported, $"a tensor has its elements in more than {MaxPayloadsPerTensor} pieces, which no writer makes; export the model again", offset: start);
                 }
             }
             else if (field == Skeleton.PayloadField)
