@@ -9,7 +9,8 @@ namespace Weights.Tests.Formats.Onnx;
 /// <summary>ONNX Runtime loads what is written, and computes with it what it computed before.</summary>
 public class RuntimeTests
 {
-    private static readonly string[] s_typesOfRuntime = ["BF16", "BOOL", "F16", "F32", "F64", "F8_E4M3", "F8_E4M3FNUZ", "F8_E5M2", "F8_E5M2FNUZ", "I16", "I32", "I4", "I64", "I8", "U16", "U32", "U4", "U64", "U8"];
+    // Its managed interface knows no others.
+    private static readonly string[] s_typesOfRuntime = ["BF16", "BOOL", "F16", "F32", "F64", "I16", "I32", "I64", "I8", "U16", "U32", "U64", "U8"];
 
     public static TheoryData<string> Networks()
     {
@@ -38,7 +39,7 @@ public class RuntimeTests
         Assert.Equal(File.ReadAllBytes(folder.File("same.onnx")), File.ReadAllBytes(folder.File("inline.onnx")));
         using Checkpoint model = Format.Open(Fixtures.Path(name));
         using Checkpoint elements = Format.Open(folder.File("shared.safetensors"));
-        Assert.Equal(model.Tensors.Where(static tensor => tensor.Bytes.Length > 0).Select(Line).Order(StringComparer.Ordinal), elements.Tensors.Select(Line).Order(StringComparer.Ordinal));
+        Assert.Equal(model.Tensors.Select(Line).Order(StringComparer.Ordinal), elements.Tensors.Select(Line).Order(StringComparer.Ordinal));
     }
 
     [Theory]
