@@ -77,7 +77,7 @@ internal sealed class OnnxLayout
     private IReadOnlyList<FileLayout> Files(Checkpoint checkpoint, Ledger ledger)
     {
         DraftTensor[] external = External();
-        FileLayout? elements = external.Length == 0 ? null : _options.ExternalFormat is null ? Own(external) : Foreign(checkpoint, external, ledger);
+        FileLayout? elements = _options.ExternalFormat is not null ? Foreign(checkpoint, external, ledger) : external.Length > 0 ? Own(external) : null;
         HashSet<DraftTensor> outside = new(external, ReferenceEqualityComparer.Instance);
         foreach (DraftTensor tensor in _draft.Tensors.Where(tensor => !outside.Contains(tensor) && !(tensor.IsInPlace && !tensor.WasExternal)))
         {
@@ -92,9 +92,7 @@ internal sealed class OnnxLayout
 
     private DraftTensor[] External()
     {
-        bool isForeign = _options.ExternalFormat is not null;
-        ElementPlacement placement = isForeign ? ElementPlacement.External : _options.Placement;
-        bool CanMove(DraftTensor tensor) => tensor.Tensor.Bytes.Length >= (isForeign ? 1 : LeastExternalBytes);
+        ElementPlacement placement = _options.ExternalFormat is null ? _options.Placement : ElementPlacement.External;
         if (placement == ElementPlacement.Automatic)
         {
             long inside = _draft.Tensors.Where(static tensor => !tensor.WasExternal).Sum(static tensor => tensor.Tensor.Bytes.Length);
@@ -103,7 +101,7 @@ internal sealed class OnnxLayout
                 return [.. _draft.Tensors.Where(static tensor => tensor.WasExternal && tensor.Tensor.Bytes.Length > 0)];
             }
         }
-        return placement == ElementPlacement.Inline ? [] : [.. _draft.Tensors.Where(tensor => CanMove(tensor) && (tensor.IsInitializer || tensor.WasExternal))];
+        return placement == ElementPlacement.Inline ? [] : [.. _draft.Tensors.Where(static tensor => tensor.Tensor.Bytes.Length >= LeastExternalBytes && (tensor.IsInitializer || tensor.WasExternal))];
     }
 
     // Nothing but elements, each at an offset that can be mapped; tensors that are one range of bytes are one here, too.
@@ -129,12 +127,13 @@ internal sealed class OnnxLayout
         return Referenced(new FileLayout { Name = name, Length = end, Segments = segments }, places);
     }
 
-    // A file of another format, whose tensors stand in it as they are.
+    // A file of another format, whose tensors stand in it as they are. It has the small ones too, so that it is whole by itself.
     private FileLayout Foreign(Checkpoint checkpoint, DraftTensor[] tensors, Ledger ledger)
     {
         Format format = _options.ExternalFormat!;
         string stem = Path.GetFileNameWithoutExtension(_fileName);
-        Checkpoint file = new(tensors.Select(static tensor => tensor.Tensor), checkpoint.Origin) { Metadata = checkpoint.Original is null ? checkpoint.Metadata : MetadataValue.Map.Empty };
+        IEnumerable<Tensor> initializers = _draft.Tensors.Where(static tensor => tensor.IsInitializer).Select(static tensor => tensor.Tensor);
+        Checkpoint file = new(initializers, checkpoint.Origin) { Metadata = checkpoint.Original is null ? checkpoint.Metadata : MetadataValue.Map.Empty };
         FileLayout layout = format.Layout(file, stem + format.Extensions[0], new WriteOptions(), ledger) is [{ Finish: null } only]
             ? only
             : throw new WeightFileException(Fault.Unsupported, $"a {format.Name} file cannot hold the elements of a model, as its bytes are not laid out before it is written; give --external alone");
