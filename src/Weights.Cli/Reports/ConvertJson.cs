@@ -47,6 +47,7 @@ internal static class ConvertJson
         LedgerKind.Deduplicated => "deduplicated",
         LedgerKind.Untied => "untied",
         LedgerKind.Restated => "restated",
+        LedgerKind.Kept => "kept",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
     };
 }

@@ -144,6 +144,10 @@ public sealed class Checkpoint : IDisposable
     public Checkpoint With(MetadataValue.Map metadata) =>
         new(Tensors, Origin, _files) { Metadata = metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases };
 
+    /// <summary>The same tensors, of which others share storage.</summary>
+    public Checkpoint With(IReadOnlyList<Alias> aliases) =>
+        new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = aliases };
+
     /// <inheritdoc/>
     public void Dispose() => _files?.Dispose();
 
