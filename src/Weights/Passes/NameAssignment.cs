@@ -13,7 +13,11 @@ internal sealed class NameAssignment
     {
         Matches = matches;
         IReadOnlyDictionary<string, string> sameAs = names.SameAs();
-        foreach (ContentMatch match in matches)
+        foreach (ContentMatch match in matches.Where(static match => match.Of is { } of && of.Name == match.Tensor.Name))
+        {
+            Assign(match, match.Of!); // Nobody takes a name from whoever has it.
+        }
+        foreach (ContentMatch match in matches.Where(match => !_byTensor.ContainsKey(match.Tensor)))
         {
             if (match.Of is { } of)
             {

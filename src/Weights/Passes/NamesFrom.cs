@@ -68,6 +68,7 @@ public static class NamesFrom
     private static Checkpoint Ordered(Checkpoint renamed, Checkpoint names, NameAssignment assignment, Dictionary<string, string> newNames)
     {
         List<Tensor> ordered = [];
+        IReadOnlyDictionary<string, string> sameAs = names.SameAs();
         Dictionary<string, string> firsts = new(renamed.SameAs(), StringComparer.Ordinal);
         foreach (Tensor named in names.Tensors)
         {
@@ -80,7 +81,11 @@ public static class NamesFrom
                 string first = newNames[shared.Tensor.Name];
                 ContentRelation back = shared.Relation!.Back();
                 ordered.Add(new Tensor(named.Name, shared.Tensor.DType, back.Shape, back.Apply(shared.Tensor.Bytes)));
-                firsts.Add(named.Name, firsts.GetValueOrDefault(first, first));
+                // Equal content is one tensor only where the other checkpoint says so: two layers' zeros are not tied.
+                if (sameAs.GetValueOrDefault(first, first) == sameAs.GetValueOrDefault(named.Name, named.Name))
+                {
+                    firsts.Add(named.Name, firsts.GetValueOrDefault(first, first));
+                }
             }
         }
         HashSet<string> done = [.. ordered.Select(static tensor => tensor.Name)];

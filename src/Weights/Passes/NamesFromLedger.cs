@@ -38,7 +38,7 @@ internal sealed class NamesFromLedger(Checkpoint checkpoint, Checkpoint names, b
             Add(
                 asThere ? LedgerKind.Renamed : LedgerKind.LeftOut,
                 name,
-                asThere ? $"another name in {_file} for the content of {WeightFileException.Quote(first)}; the same tensor under both names" : $"in {_file} another name of {WeightFileException.Quote(first)}, which has one name only");
+                asThere ? $"has the content of {WeightFileException.Quote(first)} in {_file}, and is written under both names" : $"in {_file} another name of {WeightFileException.Quote(first)}, which has one name only");
         }
         foreach (Tensor tensor in names.Tensors.Where(tensor => !assignment.Taken.ContainsKey(tensor.Name) && !assignment.Further.ContainsKey(tensor.Name)))
         {
