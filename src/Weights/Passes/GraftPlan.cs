@@ -28,7 +28,7 @@ internal sealed class GraftPlan(Checkpoint model, Checkpoint weights, GraftOptio
         {
             foreach (Tensor tensor in open)
             {
-                _kept[tensor] = new GraftKept(tensor, $"no tensor of {weights.Origin.Path} has {(open.Length == 1 ? "its name" : "their names")}; --map says what goes there, --from finds it by its old values", []);
+                _kept[tensor] = new GraftKept(tensor, $"no such name in {weights.Origin.Path}; --map says what goes there, --from finds it by the values that the model has now", []);
             }
         }
         Tie(wanted);
