@@ -21,7 +21,7 @@ internal sealed class GraftArguments
     private readonly Option<string?> _map = new("--map")
     {
         HelpName = "FILE",
-        Description = "which tensor goes where: a line 'model-name = weights-name' for each, ' transposed' at its end exchanges rows and columns; or a JSON object",
+        Description = "which tensor goes where: a line 'model-name = weights-name' for each, with 'transposed' at its end where rows and columns are to be exchanged; or a JSON object",
     };
 
     private readonly Option<string?> _from = new("--from")
