@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Weights.Cli.CommandLine;
 using Weights.Cli.Reports;
 using Weights.Cli.Terminal;
+using Weights.Formats;
 using Weights.IO;
 using Weights.Passes;
 
@@ -20,6 +21,7 @@ internal static class Convert
                 ("weights convert model.pt model.safetensors", "from one format to another"),
                 ("weights convert checkpoint.pt ema.safetensors --root ema --rename '^module\\.='", "the moving average only, without a prefix"),
                 ("weights convert model.safetensors sharded/model.safetensors --max-shard-size 5GB", "shards and an index"),
+                ("weights convert exported.safetensors model.pt --names-from trained.pt", "under the names that the same tensors have in another checkpoint"),
                 ("weights convert model.pt model.safetensors --dry-run --strict", "exits with 3 if anything would be lost"),
             ],
         };
@@ -54,7 +56,8 @@ internal static class Convert
         {
             ledger.Add(LedgerKind.LeftOut, "graph", $"{Quantity.Of(graph.Nodes, "node")}; a {request.Target.Name} file holds tensors, and no computation");
         }
-        Checkpoint checkpoint = Edited(source, request, ledger, session);
+        using Checkpoint? names = request.NamesFrom is { } path ? Source.Open(path, new ReadOptions(), session) : null;
+        Checkpoint checkpoint = Edited(source, names, request, ledger, session);
         IReadOnlyList<FileLayout> layouts = request.Target.Layout(checkpoint, Path.GetFileName(request.Output), request.Options, ledger);
         Conversion conversion = new(checkpoint, request.Output, request.Target.Name, layouts, ledger);
         bool isRefused = request.IsStrict && ledger.Count > 0;
@@ -81,11 +84,12 @@ internal static class Convert
         return ExitCode.Done;
     }
 
-    private static Checkpoint Edited(Checkpoint source, ConvertRequest request, Ledger ledger, Session session)
+    private static Checkpoint Edited(Checkpoint source, Checkpoint? names, ConvertRequest request, Ledger ledger, Session session)
     {
         Checkpoint selected = Source.Select(source, request.Filter, request.Exclude, ledger, session);
+        Checkpoint named = names is null ? selected : Named(selected, names, request, ledger, session);
         int before = ledger.Count;
-        Checkpoint renamed = selected.Rename(request.Renames, ledger);
+        Checkpoint renamed = named.Rename(request.Renames, ledger);
         if (request.Renames.Count > 0 && ledger.Count == before)
         {
             session.Warn("--rename changes no name");
@@ -97,6 +101,13 @@ internal static class Convert
             session.Warn("--cast changes no tensor");
         }
         return cast;
+    }
+
+    // Its own format keeps what belongs to the tensors, such as a graph, which needs them as they are.
+    private static Checkpoint Named(Checkpoint checkpoint, Checkpoint names, ConvertRequest request, Ledger ledger, Session session)
+    {
+        using ProgressLine progress = new(session.Messages, "comparing", checkpoint.TensorBytes + names.TensorBytes, isShown: !session.IsQuiet);
+        return checkpoint.NameAs(names, asThere: checkpoint.Origin.Format != request.Target.Name, ledger, progress.Add, session.Interruption.Token);
     }
 
     private static void Write(Output output, IReadOnlyList<FileLayout> layouts)

@@ -24,6 +24,12 @@ internal sealed class ConvertOptions
     private readonly Option<IReadOnlyList<Glob>> _filter = CommonOptions.Filter();
     private readonly Option<IReadOnlyList<Glob>> _exclude = CommonOptions.Exclude();
 
+    private readonly Option<string?> _namesFrom = new("--names-from")
+    {
+        HelpName = "CHECKPOINT",
+        Description = "give tensors the names that this checkpoint has for their content; written in another format, shapes and axes are turned back to its too",
+    };
+
     private readonly Option<IReadOnlyList<RenameRule>> _rename = CommonOptions.Repeatable(
         "--rename",
         "REGEX=NAME",
@@ -77,7 +83,7 @@ internal sealed class ConvertOptions
     {
         verb.Arguments.Add(_input);
         verb.Arguments.Add(_output);
-        Option[] options = [_to, _filter, _exclude, _rename, _cast, _root, _dequantize, _allTensors, _verify, _aliases, _shard, _external, _inline, _externalFormat, _strict, _force, _dryRun, _json, _quiet];
+        Option[] options = [_to, _filter, _exclude, _namesFrom, _rename, _cast, _root, _dequantize, _allTensors, _verify, _aliases, _shard, _external, _inline, _externalFormat, _strict, _force, _dryRun, _json, _quiet];
         foreach (Option option in options)
         {
             verb.Options.Add(option);
@@ -95,6 +101,7 @@ internal sealed class ConvertOptions
             Target = result.GetValue(_to) ?? ByExtension(result.GetRequiredValue(_output)),
             Filter = result.GetRequiredValue(_filter),
             Exclude = result.GetRequiredValue(_exclude),
+            NamesFrom = result.GetValue(_namesFrom),
             Renames = result.GetRequiredValue(_rename),
             Casts = result.GetRequiredValue(_cast),
             Reading = new ReadOptions { Root = result.GetValue(_root), Dequantize = result.GetValue(_dequantize), AllTensors = result.GetValue(_allTensors), Verify = result.GetValue(_verify) },
@@ -192,6 +199,9 @@ internal sealed record ConvertRequest
 
     /// <summary>Names to leave out.</summary>
     public required IReadOnlyList<Glob> Exclude { get; init; }
+
+    /// <summary>Path of the checkpoint whose names are taken; null for none.</summary>
+    public string? NamesFrom { get; init; }
 
     /// <summary>Changes of names, in order.</summary>
     public required IReadOnlyList<RenameRule> Renames { get; init; }

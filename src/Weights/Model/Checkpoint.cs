@@ -164,6 +164,10 @@ public sealed class Checkpoint : IDisposable
     public Checkpoint With(MetadataValue.Map metadata) =>
         new(Tensors, Origin, _files) { Metadata = metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases, Graph = Graph, Original = Original, _originalNames = _originalNames };
 
+    /// <summary>The same tensors, of which others share storage.</summary>
+    public Checkpoint With(IReadOnlyList<Alias> aliases) =>
+        new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = aliases };
+
     /// <inheritdoc/>
     public void Dispose() => _files?.Dispose();
 

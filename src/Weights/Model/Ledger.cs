@@ -20,8 +20,11 @@ public enum LedgerKind
     /// <summary>Shared storage written out in full under each name.</summary>
     Untied,
 
-    /// <summary>Metadata whose type the target cannot hold, kept in another form.</summary>
+    /// <summary>Metadata whose type the target cannot hold, or a tensor, kept in another form.</summary>
     Restated,
+
+    /// <summary>A tensor left as it was, or under its name, although another was looked for.</summary>
+    Kept,
 }
 
 /// <summary>One thing that changed on the way.</summary>

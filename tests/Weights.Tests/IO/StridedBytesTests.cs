@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CsCheck;
 using Weights.IO;
 
@@ -34,6 +35,44 @@ public class StridedBytesTests
         long[] strides = [1, columns];
         ByteSource source = StridedBytes.Create(new MemoryBytes(storage), elementBytes, 0, shape, strides);
         Assert.Equal(Indexed(storage, elementBytes, 0, shape, strides), ReadAll(source));
+    }
+
+    // 36 MB: three bands, read in chunks that do not divide them, and from elsewhere in between.
+    [Fact]
+    public void A_transposed_matrix_larger_than_a_band_reads_right_in_any_order()
+    {
+        byte[] storage = Noise(3000 * 3000 * 4);
+        long[] shape = [3000, 3000];
+        long[] strides = [1, 3000];
+        ByteSource source = StridedBytes.Create(new MemoryBytes(storage), 4, 0, shape, strides);
+        byte[] expected = new byte[storage.Length];
+        ReadOnlySpan<uint> from = MemoryMarshal.Cast<byte, uint>(storage);
+        Span<uint> to = MemoryMarshal.Cast<byte, uint>(expected.AsSpan());
+        for (int index = 0; index < to.Length; index++)
+        {
+            to[index] = from[(index % 3000 * 3000) + (index / 3000)];
+        }
+        Assert.True(source.ReadsForward);
+        byte[] chunk = new byte[1_000_004];
+        foreach (int reading in (int[])[1, 2])
+        {
+            for (int offset = 0; offset < expected.Length; offset += chunk.Length)
+            {
+                Span<byte> part = chunk.AsSpan(0, Math.Min(chunk.Length, expected.Length - offset));
+                source.Read(offset, part);
+                Assert.True(part.SequenceEqual(expected.AsSpan(offset, part.Length)), $"at {offset} in reading {reading}");
+                int elsewhere = (int)(offset * 7L % (expected.Length - 100));
+                source.Read(elsewhere, part[..100]);
+                Assert.True(part[..100].SequenceEqual(expected.AsSpan(elsewhere, 100)));
+                if (reading == 1 && offset > 20_000_000)
+                {
+                    break; // And begun again.
+                }
+            }
+        }
+        byte[] both = new byte[expected.Length];
+        Parallel.For(0, 36, part => source.Read(part * 1_000_000, both.AsSpan(part * 1_000_000, 1_000_000)));
+        Assert.True(both.AsSpan().SequenceEqual(expected));
     }
 
     [Fact]
