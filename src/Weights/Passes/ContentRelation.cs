@@ -82,7 +82,7 @@ public sealed class ContentRelation
             long[] strides = _fromShape.ContiguousStrides();
             permuted = StridedBytes.Create(source, _fromType.BlockBytes, 0, Permuted(_fromShape, _axes), [.. _axes.Select(axis => strides[axis])]);
         }
-        return _fromType == DType ? permuted : CastBytes.Create(permuted, _fromType, DType);
+        return _fromType == DType ? permuted : CastBytes.Create(new Tensor("", _fromType, Shape, permuted), DType);
     }
 
     /// <summary>The same change of order and shape for elements of another type, which become <paramref name="toType"/>.</summary>
