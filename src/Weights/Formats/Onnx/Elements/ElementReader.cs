@@ -10,6 +10,9 @@ namespace Weights.Formats.Onnx.Elements;
 /// <param name="files">The files beside it.</param>
 internal sealed class ElementReader(Skeleton skeleton, ExternalFiles files)
 {
+    // A shape of a hostile file may have as many dimensions as the file has bytes.
+    private const int MostDimensionsShown = 16;
+
     // Numbers of variable length are counted at once where that takes one short read.
     private const int SmallBytes = 4096;
 
@@ -27,6 +30,10 @@ internal sealed class ElementReader(Skeleton skeleton, ExternalFiles files)
         }
     }
 
+    /// <summary>The shape that a tensor says it has, for messages.</summary>
+    public static string ShapeText(TensorProto message) =>
+        $"[{string.Join(", ", message.Dims.Take(MostDimensionsShown))}{(message.Dims.Count > MostDimensionsShown ? ", …" : "")}]";
+
     private Tensor? ReadNamed(TensorProto message, string name)
     {
         if (ElementType.Find(message.DataType) is not { } type)
@@ -41,13 +48,13 @@ internal sealed class ElementReader(Skeleton skeleton, ExternalFiles files)
         }
         if (!Shape.TryCreate([.. message.Dims], out Shape shape))
         {
-            throw Corrupt($"has the impossible shape [{string.Join(", ", message.Dims)}]");
+            throw Corrupt($"has the impossible shape {ShapeText(message)}");
         }
         if (type.DType is not { } dtype)
         {
             return null;
         }
-        long length = dtype.ByteCount(shape) ?? throw Corrupt($"has the shape {shape}, which no memory holds");
+        long length = dtype.ByteCount(shape) ?? throw Corrupt($"has the shape {ShapeText(message)}, which no memory holds");
         ByteSource bytes = message.DataLocation == ExternalEntry.IsExternal
             ? files.Open(ExternalEntry.Of(message), length)
             : Elements(message, type, dtype, length);
@@ -89,15 +96,10 @@ internal sealed class ElementReader(Skeleton skeleton, ExternalFiles files)
     private static VarintElements Varints(NumberRun[] runs, ElementType type, DType dtype, long length)
     {
         long count = length / dtype.BlockBytes;
-        long stored = 0;
-        long least = 0;
-        long most = 0;
-        foreach (NumberRun run in runs)
-        {
-            stored += run.Values.Length;
-            least = count * (1 + runs.Min(static one => one.TagBytes));
-            most = count * (WireCursor.LongestVarint + runs.Max(static one => one.TagBytes));
-        }
+        long stored = runs.Sum(static run => run.Values.Length);
+        // Counts come from shapes, so that their products may not fit 64 bits.
+        Int128 least = (Int128)count * (1 + runs.Min(static run => run.TagBytes));
+        Int128 most = (Int128)count * (WireCursor.LongestVarint + runs.Max(static run => run.TagBytes));
         if (stored < least || stored > most)
         {
             throw Corrupt($"has {stored:N0} bytes of numbers, in which the {count:N0} that its type and shape need cannot be");

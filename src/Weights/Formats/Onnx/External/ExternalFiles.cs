@@ -43,6 +43,10 @@ internal sealed class ExternalFiles(Input model)
     /// <exception cref="WeightFileException">One has another, or there was none to compare.</exception>
     public void Verify()
     {
+        if (_files.Count == 0)
+        {
+            throw new WeightFileException(Fault.Unsupported, "has all elements in itself, so --verify has nothing to compare; leave it out");
+        }
         Dictionary<string, string> computed = new(StringComparer.Ordinal);
         foreach ((string location, string checksum) in _checksums)
         {

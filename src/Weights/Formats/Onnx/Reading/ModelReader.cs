@@ -103,7 +103,7 @@ internal sealed class ModelReader
         };
     }
 
-    private static string Strings(TensorProto message) => $"strings of shape [{string.Join(", ", message.Dims)}]";
+    private static string Strings(TensorProto message) => $"strings of shape {ElementReader.ShapeText(message)}";
 
     private static MetadataValue.Map WithSparseShapes(MetadataValue.Map metadata, ModelProto model)
     {

@@ -23,7 +23,7 @@ internal sealed class WireCursor(ByteSource bytes)
     // A header between two payloads has some 50 bytes, a graph without payloads some 100 for each node.
     private const int WindowBytes = 16 << 10;
 
-    private readonly byte[] _window = new byte[WindowBytes];
+    private readonly byte[] _window = new byte[(int)Math.Min(WindowBytes, bytes.Length)];
     private long _windowStart;
     private int _windowLength;
 
@@ -142,7 +142,7 @@ internal sealed class WireCursor(ByteSource bytes)
         if (index < 0 || index >= _windowLength)
         {
             _windowStart = Position;
-            _windowLength = (int)Math.Min(WindowBytes, Length - Position);
+            _windowLength = (int)Math.Min(_window.Length, Length - Position);
             bytes.Read(Position, _window.AsSpan(0, _windowLength));
             index = 0;
         }
