@@ -56,6 +56,9 @@ internal sealed class ScanBudget
     /// <returns>Whether they were left.</returns>
     public bool TakeSwept(long bytes) => Take(ref _swept, bytes);
 
+    /// <summary>Bytes of memory that the values of a pickle may take: of an honest one at most seven times its own.</summary>
+    public static long MemoryOf(long pickleBytes) => (10 * Math.Min(pickleBytes, long.MaxValue / 16)) + (16 << 20);
+
     private static bool Take(ref long left, long bytes)
     {
         if (bytes > left)

@@ -41,12 +41,13 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
 
     private static readonly HashSet<string> s_filling = new(StringComparer.Ordinal) { "append", "extend", "add", "update", "__setitem__" };
 
-    private readonly HashSet<PickleGlobal> _called = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<PickleNode> _nested = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<PickleDict, (string? Hijacking, string? Filling)> _attributes = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<(string Module, string Name), Known> _known = [];
     private readonly Known _restThatExecutes = new(new(Verdict.Executes, Findings.RestReason));
     private readonly Known _restUnknown = new(new(Verdict.Unknown, Findings.RestReason));
+    private readonly PickleGlobal _executing = new(Findings.Rest, Findings.Rest, 0);
+    private readonly PickleGlobal _unknown = new(Findings.Rest, Findings.Rest, 0);
     private PickleGlobal? _last;
     private Known? _lastKnown;
     private ScanFinding? _calledResult;
@@ -73,8 +74,20 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
         {
             NameVerdict verdict = VerdictOf(global);
             Add(global, verdict.DependsOnCall ? new(Verdict.Unknown, "stands after a break of the stream, so that its arguments cannot be seen") : verdict, global.Offset, null);
+            KnownOf(global).Finding!.Count += global.Repeats;
         }
     }
+
+    /// <summary>
+    /// What stands for a name in a stream that has too many: all that are unknown are one, and all that execute code. Null for the harmless, of which there
+    /// are not so many, and for those that their arguments decide about.
+    /// </summary>
+    public PickleGlobal? StandIn(string module, string name) => NameJudge.Judge(new PickleGlobal(module, name, 0), isTorchScript) switch
+    {
+        { DependsOnCall: false, Verdict: Verdict.Executes } => _executing,
+        { DependsOnCall: false, Verdict: Verdict.Unknown } => _unknown,
+        _ => null,
+    };
 
     private void JudgeGlobal(PickleGlobal global)
     {
@@ -88,9 +101,10 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
             Verdict worst = ConditionalNames.ConditionOf(global.FullName) is Condition.TypeOf or Condition.Encoding ? Verdict.Unknown : Verdict.Executes;
             findings.Add(global.FullName, worst, "is handed on instead of being called, so that its arguments cannot be seen", false, stream, global.Offset, null);
         }
-        else if (!_called.Contains(global))
+        else if (!global.IsCalled)
         {
             Add(global, verdict with { DependsOnCall = false }, global.Offset, null);
+            KnownOf(global).Finding!.Count += global.Repeats;
         }
     }
 
@@ -101,7 +115,8 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
             case PickleGlobal global:
                 NameVerdict verdict = VerdictOf(global);
                 verdict = verdict.DependsOnCall ? JudgeArguments(call, global, verdict.Verdict) : verdict;
-                Add(global, verdict, _called.Add(global) ? global.Offset : call.Offset, call);
+                Add(global, verdict, global.IsCalled ? call.Offset : global.Offset, call);
+                global.IsCalled = true;
                 break;
             case PickleCall made when AttributePath(made, 0) is { } path:
                 JudgeCalledAttribute(call, path);
@@ -340,7 +355,9 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
             return _lastKnown!;
         }
         // Of a computed name, the text says nothing.
-        Known? known = global.IsComputed ? new Known(NameJudge.Judge(global, isTorchScript)) : _known.GetValueOrDefault((global.Module, global.Name));
+        Known? known = ReferenceEquals(global, _executing) ? _restThatExecutes
+            : ReferenceEquals(global, _unknown) ? _restUnknown
+            : global.IsComputed ? new Known(NameJudge.Judge(global, isTorchScript)) : _known.GetValueOrDefault((global.Module, global.Name));
         if (known is null)
         {
             known = new Known(NameJudge.Judge(global, isTorchScript));
