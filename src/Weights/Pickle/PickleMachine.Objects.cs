@@ -62,13 +62,13 @@ internal sealed partial class PickleMachine
                 PushNew(Record(new PicklePersistentId(Pop(), _at)));
                 break;
             case PickleOpcode.Ext1 when IsLenient:
-                PushNew(Record(PickleGlobal.Extension(_cursor.ReadByte(_at), _at)));
+                PushNew(Extension(_cursor.ReadByte(_at)));
                 break;
             case PickleOpcode.Ext2 when IsLenient:
-                PushNew(Record(PickleGlobal.Extension(_cursor.ReadUInt16(_at), _at)));
+                PushNew(Extension(_cursor.ReadUInt16(_at)));
                 break;
             case PickleOpcode.Ext4 when IsLenient:
-                PushNew(Record(PickleGlobal.Extension(_cursor.ReadInt32(_at), _at)));
+                PushNew(Extension(_cursor.ReadInt32(_at)));
                 break;
             case PickleOpcode.NextBuffer when IsLenient:
                 Push(s_noBuffer);
@@ -146,6 +146,12 @@ internal sealed partial class PickleMachine
     private PickleText ReadPersistentLine() => PickleText.Decode(_cursor.ReadLine(PickleLimits.NameLine, _at)) is { } id
         ? new PickleText(id)
         : throw Refuse(Fault.Corrupt, "the pickle has a persistent id that is no text; it is damaged");
+
+    private PickleGlobal Extension(long number)
+    {
+        PickleGlobal extension = PickleGlobal.Extension(number, _at);
+        return Named(extension.Module, extension.Name);
+    }
 
     private PickleGlobal Named(string module, string name)
     {

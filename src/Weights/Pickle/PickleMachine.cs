@@ -168,7 +168,7 @@ internal sealed partial class PickleMachine
 
     private void Number(uint index)
     {
-        const int sparseBytes = 64;
+        const int sparseBytes = 96;
         Charge(index <= _memo.Count ? IntPtr.Size : sparseBytes);
         _memo.Put(index, Top());
     }

@@ -106,7 +106,7 @@ internal sealed class FileScan
     /// <summary>Scans bytes that a call in a pickle would load as a file.</summary>
     public void ScanNested(ByteSource bytes, string name, int depth)
     {
-        if (!Budget.TakeRead(bytes.Length))
+        if (!Budget.TakeRead(bytes.Length + ScanBudget.NestedBytes))
         {
             Fault(name, null, "the file's parts overlap or repeat so much that the rest was not read");
         }
@@ -265,7 +265,13 @@ internal sealed class FileScan
 
     private (InflatedParts.Part Bytes, bool IsWhole) Inflated(Stream compressed, Signature signature, string name, int limit, bool isTold = true)
     {
+        const string tooMuch = "the file inflates to more than is read into memory; extract it and scan that";
         InflatedParts.Part all = _inflated.Create();
+        if (!Budget.CanInflate)
+        {
+            Fault(name, null, tooMuch);
+            return (all, false);
+        }
         try
         {
             using Stream inflating = Decompression.Open(compressed, signature);
@@ -273,7 +279,7 @@ internal sealed class FileScan
             {
                 if (!Budget.TakeInflated(count))
                 {
-                    Fault(name, null, "the file inflates to more than is read into memory; extract it and scan that");
+                    Fault(name, null, tooMuch);
                     return (all, false);
                 }
             }

@@ -50,6 +50,9 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
     private readonly PickleGlobal _unknown = new(Findings.Rest, Findings.Rest, 0);
     private PickleGlobal? _last;
     private Known? _lastKnown;
+    private PickleGlobal? _pathRoot;
+    private string? _pathAttributes;
+    private NameVerdict _pathVerdict;
     private ScanFinding? _calledResult;
     private string? _calledResultOf;
 
@@ -208,6 +211,16 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
 
     private NameVerdict JudgePath((PickleGlobal Root, string Attributes) path)
     {
+        // A stream may take one attribute a million times.
+        if (!ReferenceEquals(path.Root, _pathRoot) || !ReferenceEquals(path.Attributes, _pathAttributes))
+        {
+            (_pathRoot, _pathAttributes, _pathVerdict) = (path.Root, path.Attributes, JudgeNewPath(path));
+        }
+        return _pathVerdict;
+    }
+
+    private NameVerdict JudgeNewPath((PickleGlobal Root, string Attributes) path)
+    {
         NameVerdict root = VerdictOf(path.Root);
         NameVerdict whole = Whole(path);
         if (path.Root.FullName == TorchItself)
@@ -302,17 +315,33 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
         {
             findings.Add($"{path.Root.FullName}.{path.Attributes}", Verdict.Executes, "is changed by the stream, which no writer of pickles does", false, stream, call.Offset, call);
         }
-        bool isFilled = call.Items is not null || call.Entries is not null;
-        foreach (PickleNode state in call.EarlierStates.Append(call.State))
+        IReadOnlyList<PickleNode> earlier = call.EarlierStates;
+        for (int index = 0; index < earlier.Count; index++)
         {
-            foreach (PickleNode part in state is PickleTuple { Items.Length: 2 } both ? both.Items : [state])
-            {
-                (string? hijacking, string? filling) = part is PickleDict dict ? AttributesOf(dict) : default;
-                if ((hijacking ?? (isFilled ? filling : null)) is { } name)
-                {
-                    findings.Add($"{Name(call)} with {name}", Verdict.Executes, "is given an attribute that Python calls with what the stream does next", false, stream, call.Offset, call);
-                }
-            }
+            JudgeState(call, earlier[index]);
+        }
+        JudgeState(call, call.State);
+    }
+
+    private void JudgeState(PickleCall call, PickleNode state)
+    {
+        if (state is PickleTuple { Items: [var first, var second] })
+        {
+            JudgeAttributes(call, first);
+            JudgeAttributes(call, second);
+        }
+        else
+        {
+            JudgeAttributes(call, state);
+        }
+    }
+
+    private void JudgeAttributes(PickleCall call, PickleNode state)
+    {
+        (string? hijacking, string? filling) = state is PickleDict dict ? AttributesOf(dict) : default;
+        if ((hijacking ?? (call.Items is not null || call.Entries is not null ? filling : null)) is { } name)
+        {
+            findings.Add($"{Name(call)} with {name}", Verdict.Executes, "is given an attribute that Python calls with what the stream does next", false, stream, call.Offset, call);
         }
     }
 

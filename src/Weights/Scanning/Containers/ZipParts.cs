@@ -271,6 +271,11 @@ internal sealed class ZipParts(ByteSource archive, Action<ZipPart> found, Action
                 break;
             }
             LocalHeader local = ReadLocal(start + at);
+            if (next >= 0 && start + next < local.Data && ++_overlapping >= MostOverlapping)
+            {
+                RefuseOverlapping(start + at);
+                break;
+            }
             long room = (next < 0 ? end : start + next) - local.Data;
             long compressed = local.HasSizes && (local.Flags & 8) == 0 ? local.Compressed : WithoutDescriptor(gap.AsSpan(at, (int)((next < 0 ? gap.Length : next) - at)), room);
             if (room > 0)

@@ -12,6 +12,8 @@ internal readonly record struct NameVerdict(Verdict Verdict, string? Reason = nu
 /// <summary>Judges names: what is on a list of harmless ones, exactly, is harmless; the rest executes code or is unknown.</summary>
 internal static class NameJudge
 {
+    private const int MostParts = 64;
+
     private static readonly FrozenDictionary<string, NameVerdict> s_known = Known();
 
     /// <summary>What a global of a stream is. In a TorchScript archive, its own classes are known.</summary>
@@ -34,6 +36,11 @@ internal static class NameJudge
         if (s_known.TryGetValue(fullName, out NameVerdict known))
         {
             return known;
+        }
+        // Every tail of a name is looked at, so that one of thousands of parts takes quadratic time.
+        if (fullName.AsSpan().Count('.') > MostParts)
+        {
+            return new(Verdict.Executes, $"is made of more than {MostParts} names one in the other, which no class is");
         }
         if (ExecutingNames.Contains(fullName))
         {
