@@ -53,6 +53,9 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
     private PickleGlobal? _pathRoot;
     private string? _pathAttributes;
     private NameVerdict _pathVerdict;
+    private PickleGlobal? _calledRoot;
+    private string? _calledAttributes;
+    private ScanFinding? _calledAttribute;
     private ScanFinding? _calledResult;
     private string? _calledResultOf;
 
@@ -159,6 +162,11 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
     // Python writes classes within classes, and alternative constructors, as getattr, and then calls those.
     private void JudgeCalledAttribute(PickleCall call, (PickleGlobal Root, string Attributes) path)
     {
+        if (_calledAttribute is not null && ReferenceEquals(path.Root, _calledRoot) && path.Attributes == _calledAttributes)
+        {
+            findings.Again(_calledAttribute, stream, call.Offset, call);
+            return;
+        }
         NameVerdict root = VerdictOf(path.Root);
         NameVerdict whole = Whole(path);
         if (whole.Verdict >= Verdict.Unknown && root.Verdict < Verdict.Unknown)
@@ -166,7 +174,8 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
             whole = new(Verdict.Executes, "is a method that the stream calls: what it does is not known");
         }
         whole = whole.DependsOnCall ? new(Verdict.Executes, "is called in a way that its arguments are not looked at") : whole;
-        findings.Add($"{path.Root.FullName}.{path.Attributes}", whole.Verdict, whole.Reason, true, stream, call.Offset, call);
+        (_calledRoot, _calledAttributes) = (path.Root, path.Attributes);
+        _calledAttribute = findings.Add($"{path.Root.FullName}.{path.Attributes}", whole.Verdict, whole.Reason, true, stream, call.Offset, call);
     }
 
     private NameVerdict JudgeArguments(PickleCall call, PickleGlobal callee, Verdict harmless)
@@ -212,7 +221,7 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
     private NameVerdict JudgePath((PickleGlobal Root, string Attributes) path)
     {
         // A stream may take one attribute a million times.
-        if (!ReferenceEquals(path.Root, _pathRoot) || !ReferenceEquals(path.Attributes, _pathAttributes))
+        if (!ReferenceEquals(path.Root, _pathRoot) || path.Attributes != _pathAttributes)
         {
             (_pathRoot, _pathAttributes, _pathVerdict) = (path.Root, path.Attributes, JudgeNewPath(path));
         }

@@ -68,7 +68,7 @@ internal static class NameJudge
     }
 
     /// <summary>Whether a wildcard may accept an attribute of a module: not where a part of it is called as a module that executes code.</summary>
-    public static bool TakesWildcards(string attribute) => !attribute.Split('.').Any(ExecutingNames.IsModule);
+    public static bool TakesWildcards(string attribute) => attribute.AsSpan().Count('.') <= MostParts && !attribute.Split('.').Any(ExecutingNames.IsModule);
 
     /// <summary>Whether Python gives a name a meaning of its own.</summary>
     public static bool IsDunder(string name) => name.Length > 4 && name.StartsWith("__", StringComparison.Ordinal) && name.EndsWith("__", StringComparison.Ordinal);
