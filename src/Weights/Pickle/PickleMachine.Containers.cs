@@ -3,9 +3,9 @@ namespace Weights.Pickle;
 // Opcodes that make and fill tuples, lists, dicts and sets.
 internal sealed partial class PickleMachine
 {
-    // With room for the first items.
-    private const int ListBytes = 120;
-    private const int DictBytes = 150;
+    // Without their items.
+    private const int ListBytes = 80;
+    private const int DictBytes = 88;
 
     private bool Container(PickleOpcode opcode)
     {

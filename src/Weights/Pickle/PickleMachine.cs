@@ -55,8 +55,8 @@ internal sealed partial class PickleMachine
     public int MaxObjects { get; init; } = PickleLimits.Objects;
 
     /// <summary>
-    /// Most bytes of memory that its values take, roughly; for whoever reads streams of strangers. Those of an honest state dict take six or seven times
-    /// the bytes of its stream, those that a hostile one makes up to fifty times.
+    /// Most bytes of memory that its values take, roughly; for whoever reads streams of strangers. Those of an honest stream take up to
+    /// twenty times its bytes, those that a hostile one makes up to fifty times.
     /// </summary>
     public long MostMemory { get; init; } = long.MaxValue;
 
@@ -208,7 +208,7 @@ internal sealed partial class PickleMachine
         _memory += bytes;
         if (_memory > MostMemory)
         {
-            throw Refuse(Fault.Unsupported, $"the pickle's values take more than {MostMemory:N0} bytes of memory, which no honest one of its length does");
+            throw Refuse(Fault.Unsupported, $"the pickle's values take more than the {MostMemory:N0} bytes of memory that one of its length is granted");
         }
     }
 
