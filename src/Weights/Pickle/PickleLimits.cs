@@ -13,6 +13,12 @@ internal static class PickleLimits
     public const int Objects = 1 << 21;
 
     /// <summary>
+    /// Globals of one pickle that are nodes of their own where a judge reads it; beyond, names that come again are one node, counted. An honest
+    /// stream names each class once.
+    /// </summary>
+    public const int OwnGlobals = 1 << 13;
+
+    /// <summary>
     /// Values waiting on the stack. Python's writer hands over lists and dicts a thousand items at a time; only a tuple or
     /// frozenset has all of its items there at once.
     /// </summary>

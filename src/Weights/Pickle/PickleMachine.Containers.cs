@@ -3,6 +3,10 @@ namespace Weights.Pickle;
 // Opcodes that make and fill tuples, lists, dicts and sets.
 internal sealed partial class PickleMachine
 {
+    // Without their items.
+    private const int ListBytes = 80;
+    private const int DictBytes = 88;
+
     private bool Container(PickleOpcode opcode)
     {
         switch (opcode)
@@ -11,12 +15,15 @@ internal sealed partial class PickleMachine
                 Push(PickleTuple.Empty);
                 break;
             case PickleOpcode.EmptyList:
+                Charge(ListBytes);
                 PushNew(new PickleList());
                 break;
             case PickleOpcode.EmptyDict:
+                Charge(DictBytes);
                 PushNew(new PickleDict());
                 break;
             case PickleOpcode.EmptySet:
+                Charge(ListBytes);
                 PushNew(new PickleSet());
                 break;
             case PickleOpcode.Tuple1:
@@ -35,6 +42,7 @@ internal sealed partial class PickleMachine
                 Replace(items =>
                 {
                     HandOn(items);
+                    Charge(ListBytes + (IntPtr.Size * items.Length));
                     return new PickleList([.. items]);
                 });
                 break;
@@ -42,6 +50,7 @@ internal sealed partial class PickleMachine
                 Replace(items =>
                 {
                     HandOn(items);
+                    Charge(ListBytes + (IntPtr.Size * items.Length));
                     return new PickleSet([.. items], isFrozen: true);
                 });
                 break;
@@ -96,6 +105,7 @@ internal sealed partial class PickleMachine
 
     private void PushDict()
     {
+        Charge(DictBytes);
         PickleDict dict = new();
         Set(dict, FromMark(), out int count);
         Drop(count);
@@ -108,6 +118,7 @@ internal sealed partial class PickleMachine
     private void Extend(PickleNode target, ReadOnlySpan<PickleNode> items, bool isSet = false)
     {
         HandOn(items);
+        Charge(2 * IntPtr.Size * items.Length);
         switch (target)
         {
             case PickleList list when !isSet:
@@ -130,6 +141,7 @@ internal sealed partial class PickleMachine
     {
         count = pairs.Length;
         HandOn(pairs);
+        Charge(2 * IntPtr.Size * pairs.Length);
         if (pairs.Length % 2 != 0)
         {
             throw Refuse(Fault.Corrupt, "the pickle has a key without a value; it is damaged");

@@ -5,7 +5,16 @@ namespace Weights.Pickle;
 // Opcodes that name classes and functions, call them, and give instances their state: all of it is written down, none of it done.
 internal sealed partial class PickleMachine
 {
+    // Of a stream with more names than are nodes of their own.
+    private readonly Dictionary<(string Module, string Name), PickleGlobal> _named = [];
+    private readonly HashSet<PickleGlobal> _standIns = [];
+
     private static readonly PickleBytes s_noBuffer = new(new MemoryBytes(ReadOnlyMemory<byte>.Empty));
+
+    // A tuple and its array; a global or a call, and its place in the lists; a state that was not the first.
+    private const int TupleBytes = 56;
+    private const int ObjectBytes = 104;
+    private const int StateBytes = 16;
 
     private bool Object(PickleOpcode opcode)
     {
@@ -17,7 +26,7 @@ internal sealed partial class PickleMachine
             case PickleOpcode.StackGlobal:
                 PickleNode name = Pop();
                 PickleNode module = Pop();
-                PushNew(Record(MakeGlobal(module, name)));
+                PushNew(MakeGlobal(module, name));
                 break;
             case PickleOpcode.Reduce:
                 PickleNode arguments = Pop();
@@ -53,13 +62,13 @@ internal sealed partial class PickleMachine
                 PushNew(Record(new PicklePersistentId(Pop(), _at)));
                 break;
             case PickleOpcode.Ext1 when IsLenient:
-                PushNew(Record(PickleGlobal.Extension(_cursor.ReadByte(_at), _at)));
+                PushNew(Extension(_cursor.ReadByte(_at)));
                 break;
             case PickleOpcode.Ext2 when IsLenient:
-                PushNew(Record(PickleGlobal.Extension(_cursor.ReadUInt16(_at), _at)));
+                PushNew(Extension(_cursor.ReadUInt16(_at)));
                 break;
             case PickleOpcode.Ext4 when IsLenient:
-                PushNew(Record(PickleGlobal.Extension(_cursor.ReadInt32(_at), _at)));
+                PushNew(Extension(_cursor.ReadInt32(_at)));
                 break;
             case PickleOpcode.NextBuffer when IsLenient:
                 Push(s_noBuffer);
@@ -84,12 +93,14 @@ internal sealed partial class PickleMachine
             throw Refuse(Fault.Corrupt, $"the pickle gives a state to {target.Kind}; it is damaged");
         }
         HandOn([state]);
+        Charge(StateBytes);
         instance.Build(state);
     }
 
     private PickleTuple Arguments(ReadOnlySpan<PickleNode> items)
     {
         HandOn(items);
+        Charge(TupleBytes + (IntPtr.Size * items.Length));
         return new PickleTuple(items.ToArray());
     }
 
@@ -112,7 +123,7 @@ internal sealed partial class PickleMachine
     private PickleGlobal ReadGlobal()
     {
         string module = ReadName();
-        return Record(new PickleGlobal(module, ReadName(), _at));
+        return Named(module, ReadName());
     }
 
     private string ReadName() => Texts.Get(_cursor.ReadLine(PickleLimits.NameLine, _at))?.Text
@@ -122,11 +133,11 @@ internal sealed partial class PickleMachine
     {
         if (module is PickleText { Length: <= PickleLimits.NameLine } moduleText && name is PickleText { Length: <= PickleLimits.NameLine } nameText)
         {
-            return new PickleGlobal(moduleText.Text, nameText.Text, _at);
+            return Named(moduleText.Text, nameText.Text);
         }
         bool mayBeText = module is PickleText or PickleObject && name is PickleText or PickleObject;
         return mayBeText
-            ? new PickleGlobal(Short(module), Short(name), _at) { IsComputed = true }
+            ? Record(new PickleGlobal(Short(module), Short(name), _at) { IsComputed = true })
             : throw Refuse(Fault.Corrupt, $"the pickle names a class by {module.Kind} and {name.Kind}; it is damaged");
     }
 
@@ -136,20 +147,66 @@ internal sealed partial class PickleMachine
         ? new PickleText(id)
         : throw Refuse(Fault.Corrupt, "the pickle has a persistent id that is no text; it is damaged");
 
+    private PickleGlobal Extension(long number)
+    {
+        PickleGlobal extension = PickleGlobal.Extension(number, _at);
+        return Named(extension.Module, extension.Name);
+    }
+
+    private PickleGlobal Named(string module, string name)
+    {
+        if (StandIn is null || _globals.Count < PickleLimits.OwnGlobals)
+        {
+            Charge(2 * (module.Length + name.Length));
+            return Record(new PickleGlobal(module, name, _at));
+        }
+        if (_named.Count == 0)
+        {
+            foreach (PickleGlobal global in _globals)
+            {
+                if (!global.IsComputed)
+                {
+                    _named.TryAdd((global.Module, global.Name), global);
+                }
+            }
+        }
+        if (!_named.TryGetValue((module, name), out PickleGlobal? known))
+        {
+            known = StandIn(module, name);
+            if (known is null)
+            {
+                Charge(2 * (module.Length + name.Length));
+                known = Record(new PickleGlobal(module, name, _at));
+                _named.Add((module, name), known);
+                return known;
+            }
+            if (_standIns.Add(known))
+            {
+                _globals.Add(known);
+                return known;
+            }
+        }
+        known.Repeats++;
+        return known;
+    }
+
     private PickleGlobal Record(PickleGlobal global)
     {
+        Charge(ObjectBytes);
         _globals.Add(global);
         return global;
     }
 
     private PickleCall Record(PickleCall call)
     {
+        Charge(ObjectBytes);
         _calls.Add(call);
         return call;
     }
 
     private PicklePersistentId Record(PicklePersistentId id)
     {
+        Charge(ObjectBytes);
         _persistentIds.Add(id);
         return id;
     }

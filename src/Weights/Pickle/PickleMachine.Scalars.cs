@@ -38,9 +38,24 @@ internal sealed partial class PickleMachine
         {
             return false;
         }
+        if (MostMemory < long.MaxValue)
+        {
+            Charge(MemoryOf(node));
+        }
         Push(node);
         return true;
     }
+
+    // The node and what it alone refers to.
+    private static int MemoryOf(PickleNode node) => node switch
+    {
+        PickleText text => 80 + (int)(2 * Math.Min(text.Length, PickleLimits.Copied)),
+        PickleBytes bytes => 112 + (int)Math.Min(bytes.Value.Length, PickleLimits.Copied),
+        PickleInteger { Value: >= -1 and < 1025 } => 0,
+        PickleInteger or PickleFloat => 32,
+        PickleBigInteger integer => 64 + integer.Value.GetByteCount(),
+        _ => 0,
+    };
 
     private PickleNode ReadLong(long length) => length <= PickleLimits.IntegerBytes
         ? PickleNumbers.FromTwosComplement(length <= PickleLimits.Copied ? _cursor.ReadSpan((int)length, _at) : _cursor.Copy((int)length))
@@ -50,16 +65,16 @@ internal sealed partial class PickleMachine
     {
         ReadOnlySpan<byte> line = _cursor.ReadLine(PickleLimits.Digits, _at);
         ReadOnlySpan<byte> trimmed = line.TrimEnd((byte)'\r');
-        return trimmed.SequenceEqual("00"u8) ? PickleBool.False : trimmed.SequenceEqual("01"u8) ? PickleBool.True : Number(PickleNumbers.ParseInteger(line));
+        return trimmed.SequenceEqual("00"u8) ? PickleBool.False : trimmed.SequenceEqual("01"u8) ? PickleBool.True : Stated(PickleNumbers.ParseInteger(line));
     }
 
-    private PickleNode ReadLongLine() => Number(PickleNumbers.ParseInteger(_cursor.ReadLine(PickleLimits.Digits, _at).TrimEnd("L\r"u8)));
+    private PickleNode ReadLongLine() => Stated(PickleNumbers.ParseInteger(_cursor.ReadLine(PickleLimits.Digits, _at).TrimEnd("L\r"u8)));
 
     private PickleFloat ReadFloat() => PickleNumbers.ParseFloat(_cursor.ReadLine(PickleLimits.Digits, _at)) is { } value
         ? new PickleFloat(value)
         : throw Refuse(Fault.Corrupt, "the pickle has something that is no number where it says that a float is; it is damaged");
 
-    private PickleNode Number(PickleNode? number) =>
+    private PickleNode Stated(PickleNode? number) =>
         number ?? throw Refuse(Fault.Corrupt, "the pickle has something that is no number where it says that an integer is; it is damaged");
 
     private PickleText ReadText(long length) => length > PickleLimits.Copied

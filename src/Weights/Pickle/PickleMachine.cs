@@ -23,6 +23,7 @@ internal sealed partial class PickleMachine
     private readonly List<PicklePersistentId> _persistentIds = [];
     private long _at; // Where the current opcode stands.
     private int _objects;
+    private long _memory;
 
     /// <param name="source">The stream, or what it is a part of.</param>
     /// <param name="name">What the stream is called in messages.</param>
@@ -52,6 +53,15 @@ internal sealed partial class PickleMachine
 
     /// <summary>Most containers, names and calls; more than <see cref="PickleLimits.Objects"/> where an honest stream has so many.</summary>
     public int MaxObjects { get; init; } = PickleLimits.Objects;
+
+    /// <summary>
+    /// Most bytes of memory that its values take, roughly; for whoever reads streams of strangers. Those of an honest stream take up to
+    /// twenty times its bytes, those that a hostile one makes up to fifty times.
+    /// </summary>
+    public long MostMemory { get; init; } = long.MaxValue;
+
+    /// <summary>Where there are too many names to keep each: the one node that stands for a name and others like it; null where it has to be kept.</summary>
+    public Func<string, string, PickleGlobal?>? StandIn { get; init; }
 
     /// <summary>Every name of a class or function, in the order of the stream.</summary>
     public IReadOnlyList<PickleGlobal> Globals => _globals;
@@ -102,16 +112,16 @@ internal sealed partial class PickleMachine
         switch (opcode)
         {
             case PickleOpcode.Put:
-                _memo.Put(ReadIndex(), Top());
+                Number(ReadIndex());
                 break;
             case PickleOpcode.BinPut:
-                _memo.Put(_cursor.ReadByte(_at), Top());
+                Number(_cursor.ReadByte(_at));
                 break;
             case PickleOpcode.LongBinPut:
-                _memo.Put(_cursor.ReadUInt32(_at), Top());
+                Number(_cursor.ReadUInt32(_at));
                 break;
             case PickleOpcode.Memoize:
-                _memo.Put((uint)_memo.Count, Top());
+                Number((uint)_memo.Count);
                 break;
             case PickleOpcode.Get:
                 Push(Recall(ReadIndex()));
@@ -156,6 +166,13 @@ internal sealed partial class PickleMachine
         return true;
     }
 
+    private void Number(uint index)
+    {
+        const int sparseBytes = 96;
+        Charge(index <= _memo.Count ? IntPtr.Size : sparseBytes);
+        _memo.Put(index, Top());
+    }
+
     private PickleNode Recall(uint index) =>
         _memo.Get(index) ?? throw Refuse(Fault.Corrupt, $"the pickle refers to its value number {index}, which there is not; it is damaged");
 
@@ -183,6 +200,16 @@ internal sealed partial class PickleMachine
             throw Refuse(Fault.Unsupported, $"the pickle has more than {MaxObjects:N0} containers, names and calls");
         }
         Push(node);
+    }
+
+    // Before it is made, roughly.
+    private void Charge(int bytes)
+    {
+        _memory += bytes;
+        if (_memory > MostMemory)
+        {
+            throw Refuse(Fault.Unsupported, $"the pickle's values take more than the {MostMemory:N0} bytes of memory that one of its length is granted");
+        }
     }
 
     private PickleNode Top() => _stack.Count > Floor ? _stack[^1] : throw Underflow();

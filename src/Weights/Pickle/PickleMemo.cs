@@ -5,23 +5,39 @@ namespace Weights.Pickle;
 /// </summary>
 internal sealed class PickleMemo
 {
-    private readonly List<PickleNode> _dense = [];
+    private const int PieceLength = 1 << 12;
+    private const int FirstLength = 1 << 5; // Most pickles number a few.
+
+    // In pieces: a list that doubles touches three times the memory, and a stream may number every byte of it.
+    private readonly List<PickleNode[]> _dense = [];
+    private int _count;
 
     // Seeded per process: with plain integer hashing, indices that are multiples of the table's size make it quadratic.
     private readonly Dictionary<uint, PickleNode> _sparse = new(SeededHash.Instance);
 
     /// <summary>How many values it has.</summary>
-    public int Count => _dense.Count + _sparse.Count;
+    public int Count => _count + _sparse.Count;
 
     public void Put(uint index, PickleNode node)
     {
-        if (index < _dense.Count)
+        if (index < _count)
         {
-            _dense[(int)index] = node;
+            _dense[(int)(index / PieceLength)][index % PieceLength] = node;
         }
-        else if (index == _dense.Count)
+        else if (index == _count)
         {
-            _dense.Add(node);
+            if (index % PieceLength == 0)
+            {
+                _dense.Add(new PickleNode[index == 0 ? FirstLength : PieceLength]);
+            }
+            else if (index == FirstLength)
+            {
+                PickleNode[] first = _dense[0];
+                Array.Resize(ref first, PieceLength);
+                _dense[0] = first;
+            }
+            _dense[^1][index % PieceLength] = node;
+            _count++;
             if (_sparse.Count > 0)
             {
                 _sparse.Remove(index);
@@ -33,7 +49,7 @@ internal sealed class PickleMemo
         }
     }
 
-    public PickleNode? Get(uint index) => index < _dense.Count ? _dense[(int)index] : _sparse.GetValueOrDefault(index);
+    public PickleNode? Get(uint index) => index < _count ? _dense[(int)(index / PieceLength)][index % PieceLength] : _sparse.GetValueOrDefault(index);
 }
 
 /// <summary>Hashes that differ in each process: numbers as their own hash let a file choose which ones collide.</summary>

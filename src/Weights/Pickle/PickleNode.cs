@@ -243,6 +243,12 @@ internal sealed class PickleGlobal(string module, string name, long offset) : Pi
     /// <summary>Whether it became a part of something or an argument, where a judge asked for it.</summary>
     public bool IsHandedOn { get; set; }
 
+    /// <summary>Whether a judge has met a call of it.</summary>
+    public bool IsCalled { get; set; }
+
+    /// <summary>How often the stream names it again, where each time is no node of its own.</summary>
+    public int Repeats { get; set; }
+
     /// <summary>The class of that number in a registry (<c>copyreg.add_extension</c>) that the stream does not hold.</summary>
     public static PickleGlobal Extension(long number, long offset) => new("copyreg.extension", $"{number}", offset);
 

@@ -19,6 +19,7 @@ internal sealed class PickleSweep
     private readonly PickleMemo? _earlier;
     private readonly Dictionary<uint, Place> _memo = [];
     private readonly List<PickleGlobal> _globals = [];
+    private readonly Dictionary<(string Module, string Name), PickleGlobal> _named = [];
     private readonly byte[] _window;
     private readonly long _end;
     private long _windowStart;
@@ -48,7 +49,7 @@ internal sealed class PickleSweep
     /// <summary>Most names that are kept; a file that has more is not what it says in any case.</summary>
     public int MostNames { get; init; } = 1 << 16;
 
-    /// <summary>Names that could be those of Python, in the order of the stream.</summary>
+    /// <summary>Names that could be those of Python, each once, in the order of the stream.</summary>
     public IReadOnlyList<PickleGlobal> Globals => _globals;
 
     /// <summary>Whether an opcode names something, whatever that is called.</summary>
@@ -190,7 +191,7 @@ internal sealed class PickleSweep
                 HasCalls |= opcode == PickleOpcode.Inst;
                 NoteLines(at, next);
                 break;
-            case PickleOpcode.StackGlobal when !IsFull():
+            case PickleOpcode.StackGlobal:
                 Add(Text(_previous), Text(_last), at);
                 break;
             case PickleOpcode.Ext1 or PickleOpcode.Ext2 or PickleOpcode.Ext4 when !IsFull():
@@ -244,10 +245,6 @@ internal sealed class PickleSweep
 
     private void NoteLines(long at, long next)
     {
-        if (IsFull())
-        {
-            return;
-        }
         string? both = Text(new Place(at + 1, next - at - 2));
         int end = both?.IndexOf('\n') ?? -1;
         Add(end < 0 ? null : both![..end], end < 0 ? null : both![(end + 1)..], at);
@@ -309,12 +306,19 @@ internal sealed class PickleSweep
         if (module is not null && name is not null && IsName(module) && IsName(name))
         {
             HasStatedNames = true;
-            _globals.Add(new PickleGlobal(module, name, at));
+            if (_named.TryGetValue((module, name), out PickleGlobal? known))
+            {
+                known.Repeats++;
+            }
+            else if (!IsFull())
+            {
+                _globals.Add(_named[(module, name)] = new PickleGlobal(module, name, at));
+            }
         }
     }
 
-    // Asked before a name is read: a file may have millions.
-    private bool IsFull() => HasMoreNames = _globals.Count >= MostNames;
+    // A file may have millions.
+    private bool IsFull() => HasMoreNames |= _globals.Count >= MostNames;
 
     // Identifiers with dots between, as modules may be called, also with hyphens: what happens to stand in the bytes of tensors is not taken for a name.
     private static bool IsName(string text)

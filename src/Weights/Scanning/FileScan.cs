@@ -32,6 +32,7 @@ internal sealed class FileScan
     private readonly List<string> _notes = [];
     private readonly string _path;
     private readonly ByteSource _file;
+    private readonly InflatedParts _inflated = new();
     private byte[]? _buffer;
     private long _streamCount;
     private long _faultCount;
@@ -40,7 +41,7 @@ internal sealed class FileScan
     /// <param name="file">Its bytes.</param>
     /// <param name="options">What is trusted.</param>
     public FileScan(string path, ByteSource file, ScanOptions options) =>
-        (_path, _file, Findings, Budget) = (path, file, new Findings(options), new ScanBudget(file.Length));
+        (_path, _file, Findings, Budget) = (path, new WindowedBytes(file), new Findings(options), new ScanBudget(file.Length));
 
     /// <summary>Names found so far.</summary>
     public Findings Findings { get; }
@@ -105,7 +106,7 @@ internal sealed class FileScan
     /// <summary>Scans bytes that a call in a pickle would load as a file.</summary>
     public void ScanNested(ByteSource bytes, string name, int depth)
     {
-        if (!Budget.TakeRead(bytes.Length))
+        if (!Budget.TakeRead(bytes.Length + ScanBudget.NestedBytes))
         {
             Fault(name, null, "the file's parts overlap or repeat so much that the rest was not read");
         }
@@ -194,10 +195,8 @@ internal sealed class FileScan
             string partName = Join(name, part.Name);
             bool isSource = IsTorchScript && part.Name.EndsWith(".py", StringComparison.Ordinal) && part.Name.Contains("/code/", StringComparison.Ordinal);
             PartRole role = IsPickleName(part.Name) || IsPickleName(part.LocalName) ? PartRole.Pickle : isTorch && IsStorageName(part.Name) && IsStorageName(part.LocalName) ? PartRole.Raw : PartRole.Any;
-            if (Contents(part, partName, role) is not { } contents)
-            {
-                continue;
-            }
+            ByteSource contents = Contents(part, partName, role);
+            using IDisposable? inflated = contents as IDisposable;
             if (isSource)
             {
                 sources++;
@@ -212,8 +211,8 @@ internal sealed class FileScan
         IsTorchScript = outer;
     }
 
-    // The bytes that a part holds, inflated if need be; null where that was told to be impossible.
-    private ByteSource? Contents(ZipPart part, string name, PartRole role)
+    // The bytes that a part holds, inflated if need be: then whoever asked disposes them.
+    private ByteSource Contents(ZipPart part, string name, PartRole role)
     {
         const int stored = 0, deflated = 8;
         if (part.Method == stored)
@@ -232,17 +231,16 @@ internal sealed class FileScan
         }
         // Of tensors the beginning tells enough.
         int limit = role == PartRole.Raw ? HeadBytes : ScanBudget.LargestInflated;
-        (byte[] inflated, bool isWhole) = Inflated(new SourceStream(part.Bytes), Signature.None, name, limit, isTold: role != PartRole.Raw);
-        MemoryBytes contents = new(inflated);
+        (InflatedParts.Part inflated, bool isWhole) = Inflated(new SourceStream(part.Bytes), Signature.None, name, limit, isTold: role != PartRole.Raw);
         if (isWhole && part.Size >= 0 && part.Size != inflated.Length)
         {
             Fault(name, null, $"inflates to {inflated.Length:N0} bytes but is said to have {part.Size:N0}");
         }
         if (isWhole)
         {
-            CheckSum(part, contents, name, role);
+            CheckSum(part, inflated, name, role);
         }
-        return contents;
+        return inflated;
     }
 
     // Of everything but the tensors, which may be gigabytes and are not executed.
@@ -265,20 +263,24 @@ internal sealed class FileScan
         }
     }
 
-    private (byte[] Bytes, bool IsWhole) Inflated(Stream compressed, Signature signature, string name, int limit, bool isTold = true)
+    private (InflatedParts.Part Bytes, bool IsWhole) Inflated(Stream compressed, Signature signature, string name, int limit, bool isTold = true)
     {
-        using MemoryStream all = new();
-        byte[] buffer = _buffer ??= new byte[1 << 16];
+        const string tooMuch = "the file inflates to more than is read into memory; extract it and scan that";
+        InflatedParts.Part all = _inflated.Create();
+        if (!Budget.CanInflate)
+        {
+            Fault(name, null, tooMuch);
+            return (all, false);
+        }
         try
         {
             using Stream inflating = Decompression.Open(compressed, signature);
-            for (int count; all.Length < limit && (count = inflating.Read(buffer, 0, (int)Math.Min(buffer.Length, limit - all.Length))) > 0;)
+            for (int count; all.Length < limit && (count = all.ReadFrom(inflating, limit - all.Length)) > 0;)
             {
-                all.Write(buffer, 0, count);
                 if (!Budget.TakeInflated(count))
                 {
-                    Fault(name, null, "the file inflates to more than is read into memory; extract it and scan that");
-                    return (all.ToArray(), false);
+                    Fault(name, null, tooMuch);
+                    return (all, false);
                 }
             }
             bool isWhole = all.Length < limit || inflating.ReadByte() < 0;
@@ -286,20 +288,20 @@ internal sealed class FileScan
             {
                 Fault(name, null, $"inflates to more than the {limit:N0} bytes that are read into memory; extract it and scan that");
             }
-            return (all.ToArray(), isWhole);
+            return (all, isWhole);
         }
         catch (InvalidDataException)
         {
             Fault(name, all.Length, $"does not inflate further than {all.Length:N0} bytes: it is damaged");
-            return (all.ToArray(), false);
+            return (all, false);
         }
     }
 
     private void ScanCompressed(Signature signature, ByteSource bytes, string name, int depth)
     {
-        (byte[] inflated, _) = Inflated(new SourceStream(bytes), signature, name, ScanBudget.LargestInflated);
+        using InflatedParts.Part inflated = Inflated(new SourceStream(bytes), signature, name, ScanBudget.LargestInflated).Bytes;
         string inner = Join(name, "inflated");
-        if (Scan(new MemoryBytes(inflated), inner, PartRole.File, depth + 1) is null)
+        if (Scan(inflated, inner, PartRole.File, depth + 1) is null)
         {
             Fault(inner, null, "is neither a pickle nor an archive");
         }

@@ -110,8 +110,15 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
         {
             return false;
         }
-        PickleMachine machine = new(cursor) { IsLenient = true, MostOpcodes = scan.Budget.OpcodesLeft, Texts = scan.Texts };
         StreamJudge judge = new(scan.Findings, name, scan.IsTorchScript, (nested, at) => scan.ScanNested(nested, $"{name}[{at}]", depth));
+        PickleMachine machine = new(cursor)
+        {
+            IsLenient = true,
+            MostOpcodes = scan.Budget.OpcodesLeft,
+            MostMemory = ScanBudget.MemoryOf(bytes.Length - start),
+            StandIn = judge.StandIn,
+            Texts = scan.Texts,
+        };
         try
         {
             PickleNode value = machine.Run();

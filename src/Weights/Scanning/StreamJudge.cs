@@ -41,14 +41,21 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
 
     private static readonly HashSet<string> s_filling = new(StringComparer.Ordinal) { "append", "extend", "add", "update", "__setitem__" };
 
-    private readonly HashSet<PickleGlobal> _called = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<PickleNode> _nested = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<PickleDict, (string? Hijacking, string? Filling)> _attributes = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<(string Module, string Name), Known> _known = [];
     private readonly Known _restThatExecutes = new(new(Verdict.Executes, Findings.RestReason));
     private readonly Known _restUnknown = new(new(Verdict.Unknown, Findings.RestReason));
+    private readonly PickleGlobal _executing = new(Findings.Rest, Findings.Rest, 0);
+    private readonly PickleGlobal _unknown = new(Findings.Rest, Findings.Rest, 0);
     private PickleGlobal? _last;
     private Known? _lastKnown;
+    private PickleGlobal? _pathRoot;
+    private string? _pathAttributes;
+    private NameVerdict _pathVerdict;
+    private PickleGlobal? _calledRoot;
+    private string? _calledAttributes;
+    private ScanFinding? _calledAttribute;
     private ScanFinding? _calledResult;
     private string? _calledResultOf;
 
@@ -73,8 +80,20 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
         {
             NameVerdict verdict = VerdictOf(global);
             Add(global, verdict.DependsOnCall ? new(Verdict.Unknown, "stands after a break of the stream, so that its arguments cannot be seen") : verdict, global.Offset, null);
+            KnownOf(global).Finding!.Count += global.Repeats;
         }
     }
+
+    /// <summary>
+    /// What stands for a name in a stream that has too many: all that are unknown are one, and all that execute code. Null for the harmless, of which there
+    /// are not so many, and for those that their arguments decide about.
+    /// </summary>
+    public PickleGlobal? StandIn(string module, string name) => NameJudge.Judge(new PickleGlobal(module, name, 0), isTorchScript) switch
+    {
+        { DependsOnCall: false, Verdict: Verdict.Executes } => _executing,
+        { DependsOnCall: false, Verdict: Verdict.Unknown } => _unknown,
+        _ => null,
+    };
 
     private void JudgeGlobal(PickleGlobal global)
     {
@@ -88,9 +107,10 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
             Verdict worst = ConditionalNames.ConditionOf(global.FullName) is Condition.TypeOf or Condition.Encoding ? Verdict.Unknown : Verdict.Executes;
             findings.Add(global.FullName, worst, "is handed on instead of being called, so that its arguments cannot be seen", false, stream, global.Offset, null);
         }
-        else if (!_called.Contains(global))
+        else if (!global.IsCalled)
         {
             Add(global, verdict with { DependsOnCall = false }, global.Offset, null);
+            KnownOf(global).Finding!.Count += global.Repeats;
         }
     }
 
@@ -101,7 +121,8 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
             case PickleGlobal global:
                 NameVerdict verdict = VerdictOf(global);
                 verdict = verdict.DependsOnCall ? JudgeArguments(call, global, verdict.Verdict) : verdict;
-                Add(global, verdict, _called.Add(global) ? global.Offset : call.Offset, call);
+                Add(global, verdict, global.IsCalled ? call.Offset : global.Offset, call);
+                global.IsCalled = true;
                 break;
             case PickleCall made when AttributePath(made, 0) is { } path:
                 JudgeCalledAttribute(call, path);
@@ -141,6 +162,11 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
     // Python writes classes within classes, and alternative constructors, as getattr, and then calls those.
     private void JudgeCalledAttribute(PickleCall call, (PickleGlobal Root, string Attributes) path)
     {
+        if (_calledAttribute is not null && ReferenceEquals(path.Root, _calledRoot) && path.Attributes == _calledAttributes)
+        {
+            findings.Again(_calledAttribute, stream, call.Offset, call);
+            return;
+        }
         NameVerdict root = VerdictOf(path.Root);
         NameVerdict whole = Whole(path);
         if (whole.Verdict >= Verdict.Unknown && root.Verdict < Verdict.Unknown)
@@ -148,7 +174,8 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
             whole = new(Verdict.Executes, "is a method that the stream calls: what it does is not known");
         }
         whole = whole.DependsOnCall ? new(Verdict.Executes, "is called in a way that its arguments are not looked at") : whole;
-        findings.Add($"{path.Root.FullName}.{path.Attributes}", whole.Verdict, whole.Reason, true, stream, call.Offset, call);
+        (_calledRoot, _calledAttributes) = (path.Root, path.Attributes);
+        _calledAttribute = findings.Add($"{path.Root.FullName}.{path.Attributes}", whole.Verdict, whole.Reason, true, stream, call.Offset, call);
     }
 
     private NameVerdict JudgeArguments(PickleCall call, PickleGlobal callee, Verdict harmless)
@@ -192,6 +219,16 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
     }
 
     private NameVerdict JudgePath((PickleGlobal Root, string Attributes) path)
+    {
+        // A stream may take one attribute a million times.
+        if (!ReferenceEquals(path.Root, _pathRoot) || path.Attributes != _pathAttributes)
+        {
+            (_pathRoot, _pathAttributes, _pathVerdict) = (path.Root, path.Attributes, JudgeNewPath(path));
+        }
+        return _pathVerdict;
+    }
+
+    private NameVerdict JudgeNewPath((PickleGlobal Root, string Attributes) path)
     {
         NameVerdict root = VerdictOf(path.Root);
         NameVerdict whole = Whole(path);
@@ -287,17 +324,33 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
         {
             findings.Add($"{path.Root.FullName}.{path.Attributes}", Verdict.Executes, "is changed by the stream, which no writer of pickles does", false, stream, call.Offset, call);
         }
-        bool isFilled = call.Items is not null || call.Entries is not null;
-        foreach (PickleNode state in call.EarlierStates.Append(call.State))
+        IReadOnlyList<PickleNode> earlier = call.EarlierStates;
+        for (int index = 0; index < earlier.Count; index++)
         {
-            foreach (PickleNode part in state is PickleTuple { Items.Length: 2 } both ? both.Items : [state])
-            {
-                (string? hijacking, string? filling) = part is PickleDict dict ? AttributesOf(dict) : default;
-                if ((hijacking ?? (isFilled ? filling : null)) is { } name)
-                {
-                    findings.Add($"{Name(call)} with {name}", Verdict.Executes, "is given an attribute that Python calls with what the stream does next", false, stream, call.Offset, call);
-                }
-            }
+            JudgeState(call, earlier[index]);
+        }
+        JudgeState(call, call.State);
+    }
+
+    private void JudgeState(PickleCall call, PickleNode state)
+    {
+        if (state is PickleTuple { Items: [var first, var second] })
+        {
+            JudgeAttributes(call, first);
+            JudgeAttributes(call, second);
+        }
+        else
+        {
+            JudgeAttributes(call, state);
+        }
+    }
+
+    private void JudgeAttributes(PickleCall call, PickleNode state)
+    {
+        (string? hijacking, string? filling) = state is PickleDict dict ? AttributesOf(dict) : default;
+        if ((hijacking ?? (call.Items is not null || call.Entries is not null ? filling : null)) is { } name)
+        {
+            findings.Add($"{Name(call)} with {name}", Verdict.Executes, "is given an attribute that Python calls with what the stream does next", false, stream, call.Offset, call);
         }
     }
 
@@ -340,7 +393,9 @@ internal sealed class StreamJudge(Findings findings, string stream, bool isTorch
             return _lastKnown!;
         }
         // Of a computed name, the text says nothing.
-        Known? known = global.IsComputed ? new Known(NameJudge.Judge(global, isTorchScript)) : _known.GetValueOrDefault((global.Module, global.Name));
+        Known? known = ReferenceEquals(global, _executing) ? _restThatExecutes
+            : ReferenceEquals(global, _unknown) ? _restUnknown
+            : global.IsComputed ? new Known(NameJudge.Judge(global, isTorchScript)) : _known.GetValueOrDefault((global.Module, global.Name));
         if (known is null)
         {
             known = new Known(NameJudge.Judge(global, isTorchScript));

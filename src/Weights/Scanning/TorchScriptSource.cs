@@ -10,7 +10,10 @@ internal static partial class TorchScriptSource
         "aten", "prim", "quantized", "prepacked", "torchvision", "sparse", "xnnpack", "quantized_decomposed", "rnn", "inductor",
     };
 
-    /// <summary>The calls, each the first time, and where they stand.</summary>
+    // Of one source; a program that an honest model needs has none of them, or a few.
+    private const int MostCalls = 1000;
+
+    /// <summary>The calls, each the first time, and where they stand; one beyond as many stands for the rest.</summary>
     public static IEnumerable<(string Call, long Offset)> Calls(string source)
     {
         HashSet<string> seen = new(StringComparer.Ordinal);
@@ -19,7 +22,12 @@ internal static partial class TorchScriptSource
             string call = match.Value.TrimEnd('(').TrimEnd();
             if (IsNotable(call) && seen.Add(call))
             {
-                yield return (call, match.Index);
+                bool isLast = seen.Count > MostCalls;
+                yield return (isLast ? Findings.Rest : call, match.Index);
+                if (isLast)
+                {
+                    yield break;
+                }
             }
         }
     }

@@ -31,6 +31,10 @@ public class ScanAttackTests
         { "many broken entries", 200 },
         { "entries that overlap", 200 },
         { "entries that inflate", 800 }, // Of which 32 MB inflate, whatever it weighs.
+        { "names of thousands of parts", 60 },
+        { "beginnings of entries", 20 },
+        { "tiny nested files", 120 },
+        { "extensions that differ", 100 },
     };
 
     [Theory]
@@ -47,6 +51,83 @@ public class ScanAttackTests
         Assert.NotEqual(ScanResult.Clean, report.Result);
         Assert.InRange(report.Findings.Count, 0, 10_010);
         Assert.InRange(report.Faults.Count, 0, 1000);
+    }
+
+    [Fact]
+    public void Many_small_entries_in_any_order_are_read_through_few_windows()
+    {
+        byte[] file = Zip(5000, static _ => "cos\nsystem\n."u8.ToArray(), CompressionLevel.NoCompression);
+        using CountedInput input = new(file);
+        ScanReport report = Scan.Of(input, new ScanOptions());
+        Assert.Equal(5000, report.StreamCount);
+        Assert.Equal(5000, Assert.Single(report.Findings).Count);
+        Assert.InRange(input.Reads, 1, (file.Length / (1 << 14)) + 20);
+    }
+
+    [Theory]
+    [InlineData("K\u0001K\u0002\u0086\u0094", 1_000_000)] // [(1, 2), …]
+    [InlineData("]\u0094(K\u0001K\u0002e", 900_000)] // [[1, 2], …]
+    [InlineData("}\u0094(K\u0001]\u0094(K\u0002K\u0003eK\u0004G\u003F\u00F0\0\0\0\0\0\0u", 300_000)] // [{1: [2, 3], 4: 1.0}, …]
+    public void Plain_data_as_dense_as_Python_writes_it_is_clean(string item, int count)
+    {
+        const int group = 1000;
+        byte[] items = new PickleBuilder().Op($"({string.Concat(Enumerable.Repeat(item, group))}e").Stop()[..^1];
+        using MemoryStream pickle = new();
+        pickle.Write([0x80, 4, (byte)']', 0x94]);
+        for (int index = 0; index < count; index += group)
+        {
+            pickle.Write(items);
+        }
+        pickle.Write("."u8);
+        ScanReport report = Scan.Of(new MemoryInput("file.pkl", pickle.ToArray()));
+        Assert.Empty(report.Faults);
+        Assert.Equal(ScanResult.Clean, report.Result);
+    }
+
+    [Fact]
+    public void What_executes_code_is_found_behind_a_million_other_values()
+    {
+        // The values take more memory than is granted: the rest is searched for names.
+        byte[] pickle = [.. Repeat("C\x01xa", 1_000_000, "]")[..^2], .. "cos\nsystem\n0N."u8];
+        ScanReport report = Scan.Of(new MemoryInput("file.pkl", pickle));
+        Assert.Equal(ScanResult.Executes, report.Result);
+        Assert.Equal("os.system", report.Findings[0].Name);
+        Assert.NotEmpty(report.Faults);
+    }
+
+    [Fact]
+    public void Names_that_differ_are_all_counted_and_the_last_still_judged()
+    {
+        const int names = 200_000;
+        byte[] pickle = [.. "N"u8, .. Enumerable.Range(0, names).SelectMany(static index => System.Text.Encoding.ASCII.GetBytes($"0cm{index:x5}\nn\n")), .. "0cos\nsystem\n0N."u8];
+        ScanReport report = Scan.Of(new MemoryInput("file.pkl", pickle), new ScanOptions { Allows = static _ => true });
+        Assert.Equal(ScanResult.Executes, report.Result);
+        Assert.Equal(names + 1, report.Findings.Sum(static finding => finding.Count));
+        Assert.Empty(report.Faults);
+    }
+
+    private sealed class CountedInput(byte[] file) : Input("file.pt")
+    {
+        private readonly CountedBytes _bytes = new(file);
+
+        public override ByteSource Bytes => _bytes;
+
+        public int Reads => _bytes.Reads;
+
+        protected override Input? OpenSiblingCore(string name) => null;
+    }
+
+    private sealed class CountedBytes(byte[] file) : ByteSource
+    {
+        public override long Length => file.Length;
+
+        public int Reads { get; private set; }
+
+        protected override void ReadCore(long offset, Span<byte> destination)
+        {
+            Reads++;
+            file.AsSpan((int)offset, destination.Length).CopyTo(destination);
+        }
     }
 
     private static byte[] Make(string attack)
@@ -67,6 +148,10 @@ public class ScanAttackTests
             "many broken entries" => Zip(15_000, static _ => "cos\nsystem\nR"u8.ToArray(), CompressionLevel.NoCompression),
             "entries that overlap" => Overlapping(),
             "entries that inflate" => Zip(40, static _ => Repeat("cos\nsystem\n0", 100_000), CompressionLevel.Fastest),
+            "names of thousands of parts" => Repeat($"cx\n{string.Concat(Enumerable.Repeat("b.", 2000))}b\n0", count / 4005),
+            "beginnings of entries" => [.. Enumerable.Repeat("PK\x03\x04"u8.ToArray(), count / 4).SelectMany(static header => header)],
+            "tiny nested files" => Repeat("0h\x00" + "C\x01x\x85R", count / 9, "ctorch.storage\n_load_from_bytes\nq\x00N"),
+            "extensions that differ" => [.. "N0"u8, .. Enumerable.Range(0, count / 6).SelectMany(static index => (byte[])[0x84, .. BitConverter.GetBytes(index), (byte)'0']), .. "N."u8],
             _ => throw new ArgumentException(attack),
         };
     }

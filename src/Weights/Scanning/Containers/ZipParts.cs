@@ -32,9 +32,17 @@ internal sealed class ZipParts(ByteSource archive, Action<ZipPart> found, Action
     // Bits 1 and 2 say how hard deflate tried, 3 that sizes follow the data, 11 that the name is UTF-8.
     private const ushort KnownFlags = 0x080E;
 
+    // Honest entries do not share bytes. Of those that do, this many are read, and twice the archive's bytes in all.
+    private const int MostOverlapping = 256;
+
     private readonly HashSet<(long Offset, long Length, int Method)> _seen = [];
+    private readonly HashSet<long> _headers = [];
     private readonly List<(long Start, long End)> _taken = [];
+    private readonly byte[] _header = new byte[160]; // Most names fit it, too.
     private long _searched;
+    private long _bytesFound;
+    private int _overlapping;
+    private bool _hasRefused;
 
     /// <summary>Finds the parts.</summary>
     public void Walk()
@@ -86,7 +94,7 @@ internal sealed class ZipParts(ByteSource archive, Action<ZipPart> found, Action
         return size == uint.MaxValue || IsCentralHeader(endOffset - size) || IsCentralHeader(start);
     }
 
-    private bool IsCentralHeader(long offset) => offset >= 0 && offset <= archive.Length - CentralHeaderBytes && ReadAt(offset, 4).AsSpan().SequenceEqual("PK\x01\x02"u8);
+    private bool IsCentralHeader(long offset) => offset >= 0 && offset <= archive.Length - CentralHeaderBytes && Starts(offset, "PK\x01\x02"u8);
 
     private void ReadDirectory(long endOffset)
     {
@@ -150,6 +158,11 @@ internal sealed class ZipParts(ByteSource archive, Action<ZipPart> found, Action
             fault(offset, $"the archive's entry {WeightFileException.Quote(name)} is not where its directory says");
             return;
         }
+        if (!_headers.Add(offset) && ++_overlapping >= MostOverlapping)
+        {
+            RefuseOverlapping(offset);
+            return;
+        }
         LocalHeader local = ReadLocal(offset);
         if (local.Name != name)
         {
@@ -186,8 +199,23 @@ internal sealed class ZipParts(ByteSource archive, Action<ZipPart> found, Action
         _taken.Add((local.Offset, local.Data + length));
         if (_seen.Add((local.Data, length, method)))
         {
+            if (length > (2 * archive.Length) - _bytesFound)
+            {
+                RefuseOverlapping(local.Offset);
+                return;
+            }
+            _bytesFound += length;
             found(new ZipPart(name, local.Name, local.Offset, archive.Slice(local.Data, length), method, size, crc32));
         }
+    }
+
+    private void RefuseOverlapping(long offset)
+    {
+        if (!_hasRefused)
+        {
+            fault(offset, "the archive's entries overlap so much that not all of them were read: it is made to deceive");
+        }
+        _hasRefused = true;
     }
 
     // Between, before and after the entries nothing but padding and the sizes that follow an entry belongs there.
@@ -243,6 +271,11 @@ internal sealed class ZipParts(ByteSource archive, Action<ZipPart> found, Action
                 break;
             }
             LocalHeader local = ReadLocal(start + at);
+            if (next >= 0 && start + next < local.Data && ++_overlapping >= MostOverlapping)
+            {
+                RefuseOverlapping(start + at);
+                break;
+            }
             long room = (next < 0 ? end : start + next) - local.Data;
             long compressed = local.HasSizes && (local.Flags & 8) == 0 ? local.Compressed : WithoutDescriptor(gap.AsSpan(at, (int)((next < 0 ? gap.Length : next) - at)), room);
             if (room > 0)
@@ -263,24 +296,31 @@ internal sealed class ZipParts(ByteSource archive, Action<ZipPart> found, Action
         }
     }
 
-    private bool IsLocalHeader(long offset) => offset >= 0 && offset <= archive.Length - LocalHeaderBytes && ReadAt(offset, 4).AsSpan().SequenceEqual("PK\x03\x04"u8);
+    private bool IsLocalHeader(long offset) => offset >= 0 && offset <= archive.Length - LocalHeaderBytes && Starts(offset, "PK\x03\x04"u8);
 
     private LocalHeader ReadLocal(long offset)
     {
-        // Most names fit the same read.
-        byte[] header = ReadAt(offset, (int)Math.Min(160, archive.Length - offset));
-        int nameLength = BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(26));
-        int extraLength = BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(28));
+        Span<byte> header = _header.AsSpan(0, (int)Math.Min(_header.Length, archive.Length - offset));
+        archive.Read(offset, header);
+        int nameLength = BinaryPrimitives.ReadUInt16LittleEndian(header[26..]);
+        int extraLength = BinaryPrimitives.ReadUInt16LittleEndian(header[28..]);
         int all = (int)Math.Min(LocalHeaderBytes + nameLength + extraLength, archive.Length - offset);
         header = all > header.Length ? ReadAt(offset, all) : header;
         int nameEnd = Math.Min(LocalHeaderBytes + nameLength, header.Length);
-        long compressed = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(18));
-        long size = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(22));
+        long compressed = BinaryPrimitives.ReadUInt32LittleEndian(header[18..]);
+        long size = BinaryPrimitives.ReadUInt32LittleEndian(header[22..]);
         long none = 0;
-        ZipDirectory.ReadZip64Extra(header.AsSpan(nameEnd, Math.Min(extraLength, header.Length - nameEnd)), takesCutOff: true, ref size, ref compressed, ref none);
-        return new LocalHeader(offset, Encoding.UTF8.GetString(header.AsSpan(LocalHeaderBytes, nameEnd - LocalHeaderBytes)),
-            BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(6)), BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(8)), BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(14)),
+        ZipDirectory.ReadZip64Extra(header.Slice(nameEnd, Math.Min(extraLength, header.Length - nameEnd)), takesCutOff: true, ref size, ref compressed, ref none);
+        return new LocalHeader(offset, Encoding.UTF8.GetString(header.Slice(LocalHeaderBytes, nameEnd - LocalHeaderBytes)),
+            BinaryPrimitives.ReadUInt16LittleEndian(header[6..]), BinaryPrimitives.ReadUInt16LittleEndian(header[8..]), BinaryPrimitives.ReadUInt32LittleEndian(header[14..]),
             compressed, size, offset + LocalHeaderBytes + nameLength + extraLength);
+    }
+
+    private bool Starts(long offset, ReadOnlySpan<byte> signature)
+    {
+        Span<byte> start = stackalloc byte[4];
+        archive.Read(offset, start);
+        return start.SequenceEqual(signature);
     }
 
     private byte[] ReadAt(long offset, int length)

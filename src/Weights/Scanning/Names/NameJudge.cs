@@ -12,6 +12,8 @@ internal readonly record struct NameVerdict(Verdict Verdict, string? Reason = nu
 /// <summary>Judges names: what is on a list of harmless ones, exactly, is harmless; the rest executes code or is unknown.</summary>
 internal static class NameJudge
 {
+    private const int MostParts = 64;
+
     private static readonly FrozenDictionary<string, NameVerdict> s_known = Known();
 
     /// <summary>What a global of a stream is. In a TorchScript archive, its own classes are known.</summary>
@@ -34,6 +36,11 @@ internal static class NameJudge
         if (s_known.TryGetValue(fullName, out NameVerdict known))
         {
             return known;
+        }
+        // Every tail of a name is looked at, so that one of thousands of parts takes quadratic time.
+        if (fullName.AsSpan().Count('.') > MostParts)
+        {
+            return new(Verdict.Executes, $"is made of more than {MostParts} names one in the other, which no class is");
         }
         if (ExecutingNames.Contains(fullName))
         {
@@ -61,7 +68,7 @@ internal static class NameJudge
     }
 
     /// <summary>Whether a wildcard may accept an attribute of a module: not where a part of it is called as a module that executes code.</summary>
-    public static bool TakesWildcards(string attribute) => !attribute.Split('.').Any(ExecutingNames.IsModule);
+    public static bool TakesWildcards(string attribute) => attribute.AsSpan().Count('.') <= MostParts && !attribute.Split('.').Any(ExecutingNames.IsModule);
 
     /// <summary>Whether Python gives a name a meaning of its own.</summary>
     public static bool IsDunder(string name) => name.Length > 4 && name.StartsWith("__", StringComparison.Ordinal) && name.EndsWith("__", StringComparison.Ordinal);
