@@ -107,7 +107,7 @@ internal static class Convert
     private static Checkpoint Named(Checkpoint checkpoint, Checkpoint names, ConvertRequest request, Ledger ledger, Session session)
     {
         using ProgressLine progress = new(session.Messages, "comparing", checkpoint.TensorBytes + names.TensorBytes, isShown: !session.IsQuiet);
-        return checkpoint.NameAs(names, asThere: checkpoint.Origin.Format != request.Target.Name, ledger, progress.Add, session.Interruption.Token);
+        return checkpoint.NameAs(names, asThere: !request.Target.KeepsGraph(checkpoint), ledger, progress.Add, session.Interruption.Token);
     }
 
     private static void Write(Output output, IReadOnlyList<FileLayout> layouts)

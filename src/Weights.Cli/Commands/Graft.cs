@@ -41,12 +41,12 @@ internal static class Graft
     private static int Run(Session session, GraftRequest request)
     {
         Stopwatch time = Stopwatch.StartNew();
-        using Checkpoint model = Source.Open(request.Model, new ReadOptions(), session);
+        using Checkpoint model = Source.Open(request.Model, request.ReadingModel, session);
         Format format = FormatOf(model, request.Output);
         using Checkpoint weights = Source.Open(request.Weights, request.Reading, session);
         using Checkpoint? old = request.Old is { } path ? Source.Open(path, new ReadOptions(), session) : null;
         Ledger ledger = [];
-        foreach (LeftOut part in model.LeftOut)
+        foreach (LeftOut part in model.LeftOut.Where(part => !part.IsPartOfGraph || !format.KeepsGraph(model)))
         {
             ledger.Add(LedgerKind.LeftOut, part.Path, part.Reason);
         }

@@ -21,7 +21,7 @@ internal sealed class GraftArguments
     private readonly Option<string?> _map = new("--map")
     {
         HelpName = "FILE",
-        Description = "which tensor goes where: a line 'model-name = weights-name' for each, ' transposed' at its end exchanges rows and columns; or a JSON object",
+        Description = "which tensor goes where: a line 'model-name = weights-name' for each, with 'transposed' at its end where rows and columns are to be exchanged; or a JSON object",
     };
 
     private readonly Option<string?> _from = new("--from")
@@ -40,6 +40,7 @@ internal sealed class GraftArguments
         CastRule.Parse);
 
     private readonly Option<string?> _root = CommonOptions.Root();
+    private readonly Option<bool> _allTensors = CommonOptions.AllTensors();
     private readonly Option<bool> _strict = new("--strict") { Description = "if a tensor of either file would be left without a match, or anything else be lost: write nothing, exit with 3" };
     private readonly Option<bool> _force = new("--force", "-f") { Description = "replace files that are there already" };
     private readonly Option<bool> _dryRun = new("--dry-run", "-n") { Description = "say what would go where; write nothing" };
@@ -53,8 +54,9 @@ internal sealed class GraftArguments
         verb.Arguments.Add(_weights);
         _filter.Description = "only tensors of MODEL whose name matches get new values; may be repeated";
         _exclude.Description = "no tensors of MODEL whose name matches; may be repeated";
+        _allTensors.Description = "constants of MODEL's nodes and of its inner graphs get new values, too, not only its weights";
         _root.Description = "the part of WEIGHTS to take, where it is a nested file, such as 'ema'; '.' for everything in it";
-        foreach (Option option in (ReadOnlySpan<Option>)[_output, _from, _map, _filter, _exclude, _cast, _root, _strict, _force, _dryRun, _json, _quiet])
+        foreach (Option option in (ReadOnlySpan<Option>)[_output, _from, _map, _filter, _exclude, _cast, _root, _allTensors, _strict, _force, _dryRun, _json, _quiet])
         {
             verb.Options.Add(option);
         }
@@ -72,6 +74,7 @@ internal sealed class GraftArguments
         Exclude = result.GetRequiredValue(_exclude),
         Casts = result.GetRequiredValue(_cast),
         Reading = new ReadOptions { Root = result.GetValue(_root) },
+        ReadingModel = new ReadOptions { AllTensors = result.GetValue(_allTensors) },
         IsStrict = result.GetValue(_strict),
         MayReplace = result.GetValue(_force),
         IsDryRun = result.GetValue(_dryRun),
@@ -109,6 +112,9 @@ internal sealed record GraftRequest
 
     /// <summary>Which part of the new values' file.</summary>
     public required ReadOptions Reading { get; init; }
+
+    /// <summary>Which tensors of the file that gets new values.</summary>
+    public required ReadOptions ReadingModel { get; init; }
 
     /// <summary>Whether a tensor without a match is an error.</summary>
     public required bool IsStrict { get; init; }

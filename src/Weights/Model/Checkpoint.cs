@@ -166,7 +166,7 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>The same tensors, of which others share storage.</summary>
     public Checkpoint With(IReadOnlyList<Alias> aliases) =>
-        new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = aliases };
+        new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = aliases, Graph = Graph, Original = Original, _originalNames = _originalNames };
 
     /// <inheritdoc/>
     public void Dispose() => _files?.Dispose();

@@ -61,7 +61,7 @@ internal sealed class NamesFromLedger(Checkpoint checkpoint, Checkpoint names, b
         }
         if (first is not null)
         {
-            ledger.Add(LedgerKind.Renamed, renamed.ToString(), $"by their content in {_file}; {(renamed.Count == 1 ? "now" : "the first is now")} {WeightFileException.Quote(first)}");
+            ledger.Add(LedgerKind.Renamed, renamed.ToString(), $"by {(renamed.Count == 1 ? "its" : "their")} content in {_file}; {(renamed.Count == 1 ? "now" : "the first is now")} {WeightFileException.Quote(first)}");
         }
     }
 
@@ -69,16 +69,16 @@ internal sealed class NamesFromLedger(Checkpoint checkpoint, Checkpoint names, b
     {
         if (match.Candidates.Count == 0)
         {
-            return $"as it is called: {_file} has nothing of its content";
+            return $"under its name: {_file} has nothing of its content";
         }
         NameList candidates = new();
         foreach (Tensor candidate in match.Candidates)
         {
             candidates.Add(candidate.Name);
         }
-        return match.Of is not null || (asThere && !match.IsSlight) ? $"as it is called: {candidates} of {_file} is another tensor of the same content"
-            : match.IsSlight ? $"as it is called: a single whole number says too little to be {candidates} of {_file}"
-            : $"as it is called: it has the content of {candidates} of {_file} alike, and nothing tells which it is";
+        return match.Of is not null || (asThere && !match.IsSlight) ? $"under its name: {candidates} of {_file} is another tensor of the same content"
+            : match.IsSlight ? $"under its name: a single whole number says too little to be {candidates} of {_file}"
+            : $"under its name: it has the content of {candidates} of {_file} alike, and nothing tells which it is";
     }
 
     private static string Form(ContentRelation relation) => relation.For(relation.DType, relation.DType) is { } form ? form.ToString() : relation.ToString();

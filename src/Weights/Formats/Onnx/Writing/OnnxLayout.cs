@@ -12,8 +12,9 @@ internal sealed class OnnxLayout
     // protobuf counts a message's bytes in 31 bits.
     private const long MostBytes = int.MaxValue;
 
-    // Below this a tensor stays in the model, as those of shapes must for runtimes to work with them; the format's own tools do the same.
+    // What shapes depend on has to stay in the model for runtimes to work with it: sizes and indexes, and the factors of a Resize.
     private const long LeastExternalBytes = 1024;
+    private const long LeastExternalFloatBytes = 128;
 
     // So that the elements can be mapped into memory.
     private const long Alignment = 4096;
@@ -101,8 +102,10 @@ internal sealed class OnnxLayout
                 return [.. _draft.Tensors.Where(static tensor => tensor.WasExternal && tensor.Tensor.Bytes.Length > 0)];
             }
         }
-        return placement == ElementPlacement.Inline ? [] : [.. _draft.Tensors.Where(static tensor => tensor.Tensor.Bytes.Length >= LeastExternalBytes && (tensor.IsInitializer || tensor.WasExternal))];
+        return placement == ElementPlacement.Inline ? [] : [.. _draft.Tensors.Where(static tensor => CanMove(tensor.Tensor) && (tensor.IsInitializer || tensor.WasExternal))];
     }
+
+    private static bool CanMove(Tensor tensor) => tensor.Bytes.Length >= (tensor.DType.Kind is DTypeKind.Float or DTypeKind.Complex ? LeastExternalFloatBytes : LeastExternalBytes);
 
     // Nothing but elements, each at an offset that can be mapped; tensors that are one range of bytes are one here, too.
     private FileLayout Own(DraftTensor[] tensors)
