@@ -30,6 +30,31 @@ public class MemoryTests
         Assert.Equal([0, .. s_mark], end);
     }
 
+    [Fact]
+    public void A_model_over_4_GiB_has_its_elements_beside_it_in_a_heap_of_64_MiB()
+    {
+        using TemporaryFolder folder = new();
+        SparseFile.WithOneTensor(folder.File("big.safetensors"), Bytes);
+        using (FileStream file = new(folder.File("big.safetensors"), FileMode.Open, FileAccess.Write))
+        {
+            file.Position = file.Length - s_mark.Length;
+            file.Write(s_mark);
+        }
+        Convert(folder, "big.safetensors", "big.onnx");
+        File.Delete(folder.File("big.safetensors"));
+        Assert.True(new FileInfo(folder.File("big.onnx")).Length < 1000);
+        using Checkpoint checkpoint = Format.Open(folder.File("big.onnx"), new ReadOptions { Verify = true });
+        Tensor tensor = Assert.Single(checkpoint.Tensors);
+        Assert.Equal(("big.weight", Bytes), (tensor.Name, tensor.Shape[0]));
+        byte[] end = new byte[s_mark.Length + 1];
+        tensor.Bytes.Read(Bytes - end.Length, end);
+        Assert.Equal([0, .. s_mark], end);
+        Convert(folder, "big.onnx", "again.onnx");
+        using Checkpoint again = Format.Open(folder.File("again.onnx"));
+        again.Tensors[0].Bytes.Read(Bytes - end.Length, end);
+        Assert.Equal([0, .. s_mark], end);
+    }
+
     private static void Convert(TemporaryFolder folder, string from, string to)
     {
         Outcome outcome = Tool.Finish(Tool.StartProcess(folder.Path, Tool.Command[0], [.. Tool.Command.Skip(1), "convert", from, to], s_heapOf64Megabytes));

@@ -20,6 +20,10 @@ internal static class FormatsReport
             fields.Write("reads", Names(format.Reads));
             fields.Write("writes", format.Writes.Count > 0 && format.Writes.SequenceEqual(format.Reads) ? "the same" : Names(format.Writes));
             fields.Write("shards", format.WritesShards ? "written with --max-shard-size" : "not written");
+            if (format.WritesExternal)
+            {
+                fields.Write("external", "elements beside the file with --external, in it with --inline");
+            }
             first = false;
         }
     }
@@ -35,6 +39,7 @@ internal static class FormatsReport
             Json.Names(line, "writes", format.Writes.Select(static dtype => dtype.Name));
             line.WriteBoolean("has_roots", format.HasRoots);
             line.WriteBoolean("writes_shards", format.WritesShards);
+            line.WriteBoolean("writes_external", format.WritesExternal);
         }));
 
     private static string Names(IReadOnlyList<DType> dtypes) => dtypes.Count == 0 ? "nothing" : string.Join(' ', dtypes.Select(static dtype => dtype.Name));

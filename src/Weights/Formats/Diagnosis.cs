@@ -31,6 +31,7 @@ internal static class Diagnosis
         new(Fault.Unsupported, static input => input.Head.Length >= 262 && input.Head[257..].StartsWith("ustar"u8), static _ => Unpack("tar", "tar -xf")),
         new(Fault.Corrupt, static input => StartsWith(input, "PK\x03\x04"u8) && !ZipDirectory.Ends(input.Bytes), static _ => "is a zip archive whose end is missing: the file is truncated; get a fresh copy"),
         new(Fault.Unsupported, static input => StartsWith(input, "PK\x03\x04"u8) || StartsWith(input, "PK\x05\x06"u8), static _ => "is a zip archive, but of no kind that is known here: if there is a weight file in it, unpack it (unzip) and open that"),
+        new(Fault.Unsupported, static input => IsSavedModel(input.Head), static _ => "is the graph of a TensorFlow SavedModel, whose weights are in the folder 'variables' beside it; TensorFlow's files are not read here"),
         Program("ELF", 0x7F, (byte)'E', (byte)'L', (byte)'F'),
         Program("Mach-O", 0xCF, 0xFA, 0xED, 0xFE),
         new(Fault.Unsupported, static input => StartsWith(input, "%PDF-"u8), static _ => "is a PDF document, not weights; name the file that holds them"),
@@ -72,6 +73,9 @@ internal static class Diagnosis
     private static string Unpack(string name, string command) => $"is a {name} archive: unpack it ({command}) and open the weight file in it";
 
     private static bool StartsWith(Input input, ReadOnlySpan<byte> magic) => input.Head.StartsWith(magic);
+
+    // Its version, 1, and the graphs: fields 1 and 2.
+    private static bool IsSavedModel(ReadOnlySpan<byte> head) => head.StartsWith((ReadOnlySpan<byte>)[0x08, 0x01, 0x12]);
 
     private static bool IsZero(Input input) => input.Head.IndexOfAnyExcept((byte)0) < 0;
 
