@@ -22,11 +22,13 @@ from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
 sys.path[:0] = [str(FIXTURES / "safetensors"), str(FIXTURES / "pytorch")]
 from contents import KNOWN, contents, split_aliases  # noqa: E402
+from cross_check_onnx import for_safetensors, rows as rows_of_onnx, tensors_of as tensors_of_onnx  # noqa: E402
 from listing import DTYPES, as_tensor, children, identity, tensor_bytes, tensors_in  # noqa: E402
 
 SEED = int(os.environ.get("WEIGHTS_SEED", "1"))
 RANDOM_CHECKPOINTS = 40
 RANDOM_DISTRIBUTED = 20
+ONNX = (".onnx", ".pb")
 PYTORCH = (".pt", ".pth", ".bin", ".ckpt", ".tar")
 NOT_IN_SAFETENSORS = {"C32", "C128"}
 NOT_IN_TORCH = {"F4", "F6_E2M3", "F6_E3M2", "F8_E8M0"}  # torch 2.6
@@ -216,6 +218,30 @@ def fixtures():
             source = source.with_suffix("")
         with tempfile.TemporaryDirectory() as folder:
             check_ways(str(path.relative_to(FIXTURES))[:-5], source, rows, pathlib.Path(folder), options, listing["aliases"])
+
+
+def check_onnx(label, path, folder, refusal_is="a failure"):
+    """The initializers in a safetensors file, and all tensors in another model."""
+    target, model = folder / "1.safetensors", folder / "2.onnx"
+    options, expected = for_safetensors(tensors_of_onnx(path))
+
+    def to_safetensors():
+        same(expected, rows_of_onnx(contents(convert(path, target, *options).read_bytes())[0]), ordered=False)
+
+    def to_onnx():
+        same(rows_of_onnx(tensors_of_onnx(path, everything=True)), rows_of_onnx(tensors_of_onnx(convert(path, model), everything=True)))
+
+    if expected or not options:
+        attempt(f"{label} -> safetensors", to_safetensors, refusal_is)
+    if path.suffix == ".onnx":
+        # A name that is empty stands for nothing in ONNX.
+        attempt(f"{label} -> onnx", to_onnx, "right" if any(not name for name, *_ in expected) else refusal_is)
+
+
+def onnx_fixtures():
+    for path in sorted(path for path in (FIXTURES / "onnx" / "valid").rglob("*") if path.suffix in ONNX):
+        with tempfile.TemporaryDirectory() as folder:
+            check_onnx(str(path.relative_to(FIXTURES)), path, pathlib.Path(folder))
 
 
 # --- random checkpoints ---
@@ -415,14 +441,27 @@ def containers(value):
             yield from containers(child)
 
 
+def foreign_onnx(label, path):
+    try:
+        tensors_of_onnx(path, everything=True)
+    except Exception as error:
+        print(f"skipped  {label}: the library cannot read it: {' '.join(str(error).split())[:100]}")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        check_onnx(label, path, pathlib.Path(folder), refusal_is="for a person")
+
+
 def foreign(folder):
     global failed
-    paths = sorted(path for path in pathlib.Path(folder).rglob("*") if path.name.endswith((*PYTORCH, ".safetensors")) and path.is_file())
+    paths = sorted(path for path in pathlib.Path(folder).rglob("*") if path.name.endswith((*PYTORCH, *ONNX, ".safetensors")) and path.is_file())
     if not paths:
         failed += 1
         print(f"FAILED   {folder}: no files to compare")
     for path in paths:
         label = str(path.relative_to(folder))
+        if path.suffix in ONNX:
+            foreign_onnx(label, path)
+            continue
         is_pytorch = path.suffix != ".safetensors"
         try:
             value = load_foreign(path) if is_pytorch else None
@@ -447,6 +486,7 @@ if __name__ == "__main__":
     program = sys.argv[1]
     BINARY = ["dotnet", program] if program.endswith(".dll") else [program]
     fixtures()
+    onnx_fixtures()
     random_checkpoints()
     distributed()
     sharded()
