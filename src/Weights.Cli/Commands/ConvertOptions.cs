@@ -72,6 +72,8 @@ internal sealed class ConvertOptions
         CompletionSources = { static _ => Writable.Select(static format => new CompletionItem(format.Name)) },
     };
 
+    private readonly Option<bool> _noChecksum = Flag("--no-checksum", null, "leave out the checksum of the file beside the model, which takes longer to compute than the file to write");
+
     private readonly Option<bool> _strict = Flag("--strict", null, "if anything would be left out, cast, renamed or kept in another form: write nothing, exit with 3");
     private readonly Option<bool> _force = Flag("--force", "-f", "replace files that are there already");
     private readonly Option<bool> _dryRun = Flag("--dry-run", "-n", "say what would be written and what would change on the way; write nothing");
@@ -83,7 +85,7 @@ internal sealed class ConvertOptions
     {
         verb.Arguments.Add(_input);
         verb.Arguments.Add(_output);
-        Option[] options = [_to, _filter, _exclude, _namesFrom, _rename, _cast, _root, _dequantize, _allTensors, _verify, _aliases, _shard, _external, _inline, _externalFormat, _strict, _force, _dryRun, _json, _quiet];
+        Option[] options = [_to, _filter, _exclude, _namesFrom, _rename, _cast, _root, _dequantize, _allTensors, _verify, _aliases, _shard, _external, _inline, _externalFormat, _noChecksum, _strict, _force, _dryRun, _json, _quiet];
         foreach (Option option in options)
         {
             verb.Options.Add(option);
@@ -111,6 +113,7 @@ internal sealed class ConvertOptions
                 MaxShardBytes = result.GetValue(_shard),
                 Placement = Placement(result),
                 ExternalFormat = result.GetValue(_externalFormat),
+                WithoutChecksum = result.GetValue(_noChecksum),
             },
             IsStrict = result.GetValue(_strict),
             MayReplace = result.GetValue(_force),

@@ -55,6 +55,9 @@ public sealed record WriteOptions
     /// <summary>Where elements go.</summary>
     public ElementPlacement Placement { get; init; }
 
+    /// <summary>Whether the checksum of a file beside it is left out, which takes longer to compute than the file to write.</summary>
+    public bool WithoutChecksum { get; init; }
+
     /// <summary>Format of the file beside it that elements go to; null for the format's own, which is nothing but the elements.</summary>
     public Format? ExternalFormat { get; init; }
 

@@ -77,7 +77,8 @@ public sealed class Output : IDisposable
                 IReadOnlyList<uint> checksums;
                 try
                 {
-                    checksums = copy.Run();
+                    // A third thread on two processors would only be in the way of the others.
+                    checksums = copy.Run(layout.Alongside is null ? Environment.ProcessorCount : Math.Max(1, Environment.ProcessorCount - 1));
                 }
                 finally
                 {
@@ -85,7 +86,7 @@ public sealed class Output : IDisposable
                 }
                 if (layout.Finish is not null)
                 {
-                    new SegmentCopy(handle, [.. layout.Finish(checksums)], Copied, Cancellation).Run();
+                    new SegmentCopy(handle, [.. layout.Finish(checksums)], Copied, Cancellation).Run(Environment.ProcessorCount);
                 }
             }
             catch (IOException error) when (error is not TargetExistsException && Names(error, _files[^1].Temporary))

@@ -25,9 +25,10 @@ internal sealed class SegmentCopy
     }
 
     /// <summary>Copies everything; the CRC-32 of each segment, 0 where nobody needs one.</summary>
-    public uint[] Run()
+    /// <param name="processors">How many processors to use.</param>
+    public uint[] Run(int processors)
     {
-        int workers = (int)Math.Clamp(_segments.Sum(static segment => (segment.Bytes.Length / ByteSource.ChunkBytes) + 1), 1, Environment.ProcessorCount);
+        int workers = (int)Math.Clamp(_segments.Sum(static segment => (segment.Bytes.Length / ByteSource.ChunkBytes) + 1), 1, processors);
         try
         {
             Parallel.For(0, workers, new ParallelOptions { CancellationToken = _cancellation, MaxDegreeOfParallelism = workers }, Work);

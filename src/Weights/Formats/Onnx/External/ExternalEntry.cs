@@ -48,8 +48,8 @@ internal sealed record ExternalEntry(string Location, long Offset, long? Length,
 
     /// <summary>Makes a tensor say this, in place of elements of its own.</summary>
     /// <param name="tensor">The tensor.</param>
-    /// <param name="checksum">Which payload is the checksum of the file.</param>
-    public void WriteTo(TensorProto tensor, uint checksum)
+    /// <param name="checksum">Which payload is the checksum of the file; null for none.</param>
+    public void WriteTo(TensorProto tensor, uint? checksum)
     {
         tensor.Payload.Clear();
         tensor.ExternalData.Clear();
@@ -57,7 +57,10 @@ internal sealed record ExternalEntry(string Location, long Offset, long? Length,
         tensor.ExternalData.Add(new StringStringEntryProto { Key = LocationKey, Value = Location });
         tensor.ExternalData.Add(new StringStringEntryProto { Key = OffsetKey, Value = Offset.ToString(CultureInfo.InvariantCulture) });
         tensor.ExternalData.Add(new StringStringEntryProto { Key = LengthKey, Value = Length!.Value.ToString(CultureInfo.InvariantCulture) });
-        tensor.ExternalData.Add(new StringStringEntryProto { Key = ChecksumKey, Payload = { checksum } });
+        if (checksum is { } payload)
+        {
+            tensor.ExternalData.Add(new StringStringEntryProto { Key = ChecksumKey, Payload = { payload } });
+        }
     }
 
     private static long? Number(string? text, string key) =>

@@ -75,6 +75,7 @@ internal sealed class KeptGraph
             {
                 IsInPlace = ReferenceEquals(tensor.Bytes, read.Bytes),
                 WasExternal = message.DataLocation == ExternalEntry.IsExternal,
+                WasUnchecked = message.DataLocation == ExternalEntry.IsExternal && ExternalEntry.Of(message).Checksum is null,
                 IsInitializer = found.IsInitializer,
             });
         }

@@ -14,6 +14,9 @@ internal sealed record DraftTensor(TensorProto Message, Tensor Tensor)
     /// <summary>Whether the file that was read has them in another file.</summary>
     public bool WasExternal { get; init; }
 
+    /// <summary>Whether the file that was read has them in another file without a checksum.</summary>
+    public bool WasUnchecked { get; init; }
+
     /// <summary>Whether it is an initializer of the main graph.</summary>
     public bool IsInitializer { get; init; } = true;
 }

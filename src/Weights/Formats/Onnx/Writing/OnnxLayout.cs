@@ -113,21 +113,18 @@ internal sealed class OnnxLayout
         string name = _fileName + OwnExtension;
         List<Segment> segments = [];
         Dictionary<ByteSource, long> offsets = new(ReferenceEqualityComparer.Instance);
-        List<(DraftTensor Tensor, long Offset)> places = [];
         long end = 0;
         foreach (DraftTensor tensor in tensors)
         {
             ByteSource bytes = tensor.Tensor.Bytes;
-            if (!offsets.TryGetValue(bytes, out long offset))
+            long offset = (end + Alignment - 1) / Alignment * Alignment;
+            if (offsets.TryAdd(bytes, offset))
             {
-                offset = (end + Alignment - 1) / Alignment * Alignment;
-                offsets.Add(bytes, offset);
                 segments.Add(new Segment(offset, bytes, tensor.Tensor.Name));
                 end = offset + bytes.Length;
             }
-            places.Add((tensor, offset));
         }
-        return Referenced(new FileLayout { Name = name, Length = end, Segments = segments }, places);
+        return Referenced(new FileLayout { Name = name, Length = end, Segments = segments }, tensors, tensor => offsets[tensor.Tensor.Bytes]);
     }
 
     // A file of another format, whose tensors stand in it as they are. It has the small ones too, so that it is whole by itself.
@@ -145,18 +142,20 @@ internal sealed class OnnxLayout
         {
             offsets.Add(segment.Tensor!, segment.Offset);
         }
-        return Referenced(layout, tensors.Select(tensor => (tensor, offsets[tensor.Tensor.Name])));
+        return Referenced(layout, tensors, tensor => offsets[tensor.Tensor.Name]);
     }
 
-    private FileLayout Referenced(FileLayout layout, IEnumerable<(DraftTensor Tensor, long Offset)> places)
+    private FileLayout Referenced(FileLayout layout, DraftTensor[] tensors, Func<DraftTensor, long> offset)
     {
-        FileDigest digest = new(new LayoutBytes(layout));
-        uint checksum = Add(Payload.Delimited(ValueField, digest));
-        foreach ((DraftTensor tensor, long offset) in places)
+        // A file that stays beside the model without one stays without one: to compute it takes longer than to copy the file.
+        bool staysUnchecked = _options is { Placement: ElementPlacement.Automatic, ExternalFormat: null } && tensors.All(static tensor => tensor.WasUnchecked);
+        FileDigest? digest = _options.WithoutChecksum || staysUnchecked ? null : new(new LayoutBytes(layout));
+        uint? checksum = digest is null ? null : Add(Payload.Delimited(ValueField, digest));
+        foreach (DraftTensor tensor in tensors)
         {
-            new ExternalEntry(layout.Name, offset, tensor.Tensor.Bytes.Length, null).WriteTo(tensor.Message, checksum);
+            new ExternalEntry(layout.Name, offset(tensor), tensor.Tensor.Bytes.Length, null).WriteTo(tensor.Message, checksum);
         }
-        return layout with { Alongside = digest.Compute };
+        return digest is null ? layout : layout with { Alongside = digest.Compute };
     }
 
     private FileLayout Model()
