@@ -26,16 +26,17 @@ def message_of(path):
             message = kind.FromString(data)
         except Exception:
             continue
-        type_ = message.data_type if kind is onnx.TensorProto else message.elem_type
-        if not len(message.UnknownFields()) and 1 <= type_ <= (26 if kind is onnx.TensorProto else 5) and not damaged(message):
+        types = range(1, 27) if kind is onnx.TensorProto else range(6)  # a list of nothing may be of no type
+        if not is_strange(message) and (message.data_type if kind is onnx.TensorProto else message.elem_type) in types:
             return message
     raise ValueError("neither a tensor nor a list of them")
 
 
-def damaged(message):
-    """Whether a field of a list, or of what is in it, is none of the message's own."""
-    return any(len(part.UnknownFields()) or damaged(part) for descriptor, value in message.ListFields() if descriptor.message_type
-               for part in (value if descriptor.label == descriptor.LABEL_REPEATED else [value]))
+def is_strange(message):
+    """Whether a field of the message, or of one that is in it, is none that onnx knows there."""
+    return len(message.UnknownFields()) > 0 or any(
+        is_strange(part) for descriptor, value in message.ListFields() if descriptor.message_type
+        for part in (value if descriptor.label == descriptor.LABEL_REPEATED else [value]))
 
 
 def found_in(message):

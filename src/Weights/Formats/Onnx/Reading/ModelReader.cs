@@ -95,10 +95,10 @@ internal sealed class ModelReader
         }
         return new Checkpoint(tensors, origin, _input)
         {
-            Metadata = WithSparseShapes(Summary.Metadata(model), model),
+            Metadata = WithSparseShapes(ModelSummary.Metadata(model), model),
             Aliases = aliases,
             LeftOut = leftOut,
-            Graph = PlainModel.Is(model) ? null : Summary.Of(model),
+            Graph = PlainModel.Is(model) ? null : ModelSummary.Of(model),
             Original = PlainModel.Is(model) ? null : new OnnxModel(model, _skeleton, all),
         };
     }

@@ -4,7 +4,7 @@ using Weights.Formats.Onnx.Messages;
 namespace Weights.Formats.Onnx.Reading;
 
 /// <summary>What a model says about itself.</summary>
-internal static class Summary
+internal static class ModelSummary
 {
     private const string DefaultDomain = "ai.onnx";
     private const int MaxDepth = 16;
