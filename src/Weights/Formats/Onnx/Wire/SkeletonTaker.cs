@@ -6,8 +6,8 @@ internal sealed class SkeletonTaker(ByteSource file)
     // protobuf's own limit. A graph within a graph is three messages deeper.
     private const int MaxDepth = 100;
 
-    // Even an empty message becomes an object of some 150 bytes.
-    private const int MaxMessages = 8_000_000;
+    // Even an empty message becomes objects of some 800 bytes; the largest published graphs have some 100,000.
+    private const int MaxMessages = 2_000_000;
 
     // Writers make one field per tensor; a merged message might have a few.
     private const int MaxPayloadsPerTensor = 64;
