@@ -70,6 +70,45 @@ public class RuntimeTests
     }
 
     [Fact]
+    public void New_weights_compute_the_same_whether_they_are_found_by_name_or_by_content()
+    {
+        string path = Fixtures.Path("onnx/valid/net-matmul.onnx");
+        using TemporaryFolder folder = new();
+        using Checkpoint model = Format.Open(path);
+        // A state dict: other names, matrices as torch has them.
+        Checkpoint StateDict(Func<Tensor, ByteSource> bytes) => new(model.Tensors.Select(tensor => Turned(tensor, bytes(tensor)).Rename($"state.{tensor.Name}")), new Origin("memory", "none", "", 0));
+        Dictionary<string, Tensor> fresh = model.Tensors.ToDictionary(static tensor => tensor.Name, static tensor => Scaled(tensor), StringComparer.Ordinal);
+        using Checkpoint old = StateDict(static tensor => tensor.Bytes);
+        using Checkpoint trained = StateDict(tensor => fresh[tensor.Name].Bytes);
+        using Checkpoint named = new(fresh.Values, new Origin("memory", "none", "", 0));
+        Write(model.Graft(trained, new GraftOptions { Old = old }, []).Checkpoint, folder, "content.onnx", new WriteOptions(), []);
+        Write(model.Graft(named, new GraftOptions(), []).Checkpoint, folder, "name.onnx", new WriteOptions(), []);
+        AssertSame(Outputs(folder.File("name.onnx")), Outputs(folder.File("content.onnx")), "content.onnx");
+        Assert.NotEqual(Outputs(path)[0], Outputs(folder.File("content.onnx"))[0]);
+    }
+
+    private static Tensor Turned(Tensor tensor, ByteSource bytes)
+    {
+        if (tensor.Shape.Rank != 2)
+        {
+            return new Tensor(tensor.Name, tensor.DType, tensor.Shape, bytes);
+        }
+        Shape turned = new(tensor.Shape[1], tensor.Shape[0]);
+        return new Tensor(tensor.Name, tensor.DType, turned, StridedBytes.Create(bytes, tensor.DType.BlockBytes, 0, turned.Dimensions, [1, tensor.Shape[1]]));
+    }
+
+    private static Tensor Scaled(Tensor tensor)
+    {
+        if (tensor.DType != DType.F32)
+        {
+            return tensor;
+        }
+        float[] numbers = Floats(Bytes(tensor));
+        byte[] scaled = System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(Array.ConvertAll(numbers, static number => (number * 0.75f) + 0.125f)).ToArray();
+        return new Tensor(tensor.Name, tensor.DType, tensor.Shape, new MemoryBytes(scaled));
+    }
+
+    [Fact]
     public void An_initializer_that_is_left_out_becomes_an_input()
     {
         string path = Fixtures.Path("onnx/valid/net-conv.onnx");
