@@ -32,6 +32,7 @@ internal static class Diagnosis
         new(Fault.Corrupt, static input => StartsWith(input, "PK\x03\x04"u8) && !ZipDirectory.Ends(input.Bytes), static _ => "is a zip archive whose end is missing: the file is truncated; get a fresh copy"),
         new(Fault.Unsupported, static input => StartsWith(input, "PK\x03\x04"u8) || StartsWith(input, "PK\x05\x06"u8), static _ => "is a zip archive, but of no kind that is known here: if there is a weight file in it, unpack it (unzip) and open that"),
         new(Fault.Unsupported, static input => IsSavedModel(input.Head), static _ => "is the graph of a TensorFlow SavedModel, whose weights are in the folder 'variables' beside it; TensorFlow's files are not read here"),
+        new(Fault.Unsupported, static input => IsGraphDef(input.Head), static _ => "is a frozen TensorFlow graph (GraphDef); TensorFlow's files are not read here"),
         Program("ELF", 0x7F, (byte)'E', (byte)'L', (byte)'F'),
         Program("Mach-O", 0xCF, 0xFA, 0xED, 0xFE),
         new(Fault.Unsupported, static input => StartsWith(input, "%PDF-"u8), static _ => "is a PDF document, not weights; name the file that holds them"),
@@ -76,6 +77,19 @@ internal static class Diagnosis
 
     // Its version, 1, and the graphs: fields 1 and 2.
     private static bool IsSavedModel(ReadOnlySpan<byte> head) => head.StartsWith((ReadOnlySpan<byte>)[0x08, 0x01, 0x12]);
+
+    // A list of nodes, each of which has a name and an operator first: fields 1 and 2 within field 1.
+    private static bool IsGraphDef(ReadOnlySpan<byte> head)
+    {
+        int inner = head is [0x0A, < 0x80, 0x0A, ..] ? 2 : head is [0x0A, >= 0x80, < 0x80, 0x0A, ..] ? 3 : head is [0x0A, >= 0x80, >= 0x80, < 0x80, 0x0A, ..] ? 4 : -1;
+        if (inner < 0 || head.Length < inner + 2 || head[inner + 1] is 0 or >= 0x80)
+        {
+            return false;
+        }
+        ReadOnlySpan<byte> rest = head[(inner + 2)..];
+        int name = head[inner + 1];
+        return rest.Length > name && rest[..name].IndexOfAnyExceptInRange((byte)' ', (byte)'~') < 0 && rest[name] == 0x12;
+    }
 
     private static bool IsZero(Input input) => input.Head.IndexOfAnyExcept((byte)0) < 0;
 
