@@ -28,6 +28,8 @@ internal static class Tree
             Inspect.Create(session),
             Commands.Convert.Create(session),
             Graft.Create(session),
+            ChecksumCommand.Create(session),
+            Verify.Create(session),
             Commands.Scan.Create(session),
             Commands.Formats.Create(session),
         };

@@ -15,7 +15,13 @@ internal static class Json
     public static void Write(Channel channel, string? schema, Action<Utf8JsonWriter> members)
     {
         channel.Writer.Flush();
-        using BufferedStream buffer = new(channel.Stream, 1 << 16);
+        Write(channel.Stream, schema, members);
+    }
+
+    /// <summary>The same, anywhere.</summary>
+    public static void Write(Stream stream, string? schema, Action<Utf8JsonWriter> members)
+    {
+        using BufferedStream buffer = new(stream, 1 << 16);
         using (Utf8JsonWriter writer = new(buffer, s_options))
         {
             writer.WriteStartObject();

@@ -26,7 +26,8 @@ public abstract partial class Format
             {
                 throw new WeightFileException(Fault.Unsupported, $"is a {format.Name} file, which has no parts to choose from; leave out the root {WeightFileException.Quote(options.Root)}");
             }
-            return format.Read(input, options);
+            Checkpoint checkpoint = format.Read(input, options);
+            return checkpoint.From([.. input.Paths.Distinct(StringComparer.Ordinal)]);
         }
         catch (WeightFileException error)
         {

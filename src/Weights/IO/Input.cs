@@ -10,6 +10,7 @@ public abstract class Input : IDisposable
 {
     private static readonly SearchValues<char> s_pathCharacters = SearchValues.Create("/\\:*?\"<>|");
     private readonly List<IDisposable> _owned = [];
+    private readonly List<Input> _opened = [];
     private byte[]? _head;
 
     /// <summary>An input shown to people as <paramref name="path"/>.</summary>
@@ -23,6 +24,18 @@ public abstract class Input : IDisposable
 
     /// <summary>The file's bytes.</summary>
     public abstract ByteSource Bytes { get; }
+
+    /// <summary>Paths of the files that were opened so far: this one, and those that were opened through it.</summary>
+    public IReadOnlyList<string> Paths
+    {
+        get
+        {
+            lock (_owned)
+            {
+                return [Path, .. _opened.SelectMany(static input => input.Paths)];
+            }
+        }
+    }
 
     /// <summary>First bytes of the file, at most 4096 of them: what <see cref="Formats.Format.Sniff"/> looks at.</summary>
     public ReadOnlySpan<byte> Head
@@ -53,7 +66,7 @@ public abstract class Input : IDisposable
         Input? sibling = OpenSiblingCore(name);
         return sibling is null
             ? throw new WeightFileException(Fault.Corrupt, $"names the file {WeightFileException.Quote(name)}, which is not in its folder; download or copy it there", Path)
-            : Own(sibling);
+            : Opened(sibling);
     }
 
     /// <summary>Opens the file at <paramref name="path"/>, which begins in this one's folder and goes only down; it is closed with this one.</summary>
@@ -72,7 +85,7 @@ public abstract class Input : IDisposable
         Input? file = OpenSiblingCore(System.IO.Path.Combine(names));
         return file is null
             ? throw new WeightFileException(Fault.Corrupt, $"names the file {WeightFileException.Quote(path)}, which is not there; download or copy it beside the file that names it", Path)
-            : Own(file);
+            : Opened(file);
     }
 
     /// <summary>Whether a name from a file can be nothing but the name of a file in the same folder, on any system.</summary>
@@ -89,6 +102,15 @@ public abstract class Input : IDisposable
             _owned.Add(resource);
         }
         return resource;
+    }
+
+    private Input Opened(Input input)
+    {
+        lock (_owned)
+        {
+            _opened.Add(input);
+        }
+        return Own(input);
     }
 
     /// <inheritdoc/>

@@ -111,6 +111,9 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Where it comes from.</summary>
     public Origin Origin { get; }
 
+    /// <summary>Paths of the files that it was read from, the one that was opened first; none where it was not read from files.</summary>
+    public IReadOnlyList<string> Files { get; private init; } = [];
+
     /// <summary>Bytes of all tensors.</summary>
     public long TensorBytes => Tensors.Sum(static tensor => tensor.Bytes.Length);
 
@@ -151,6 +154,7 @@ public sealed class Checkpoint : IDisposable
         return new Checkpoint(list, Origin, _files)
         {
             Metadata = Metadata,
+            Files = Files,
             Graph = Graph,
             Original = Original,
             _originalNames = newName is null ? _originalNames : OriginalNames(newName),
@@ -160,13 +164,17 @@ public sealed class Checkpoint : IDisposable
         };
     }
 
+    /// <summary>The same tensors, said to be from these files.</summary>
+    public Checkpoint From(IReadOnlyList<string> files) =>
+        new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases, Files = files, Graph = Graph, Original = Original, _originalNames = _originalNames };
+
     /// <summary>The same tensors with other metadata.</summary>
     public Checkpoint With(MetadataValue.Map metadata) =>
-        new(Tensors, Origin, _files) { Metadata = metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases, Graph = Graph, Original = Original, _originalNames = _originalNames };
+        new(Tensors, Origin, _files) { Metadata = metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases, Files = Files, Graph = Graph, Original = Original, _originalNames = _originalNames };
 
     /// <summary>The same tensors, of which others share storage.</summary>
     public Checkpoint With(IReadOnlyList<Alias> aliases) =>
-        new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = aliases, Graph = Graph, Original = Original, _originalNames = _originalNames };
+        new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = aliases, Files = Files, Graph = Graph, Original = Original, _originalNames = _originalNames };
 
     /// <inheritdoc/>
     public void Dispose() => _files?.Dispose();
