@@ -15,7 +15,7 @@ internal sealed record VerifyReport(string Path, string? Manifest, string Unit, 
     {
         foreach (Difference difference in Verification.Differences)
         {
-            channel.Writer.WriteLine($"{channel.Paint(Style.Red, Word(difference.Mismatch))}  {Printable.Escape(difference.Name)}{Words(difference)}");
+            channel.Writer.WriteLine($"{channel.Paint(Style.Red, Word(difference.Mismatch).PadRight(7))}  {Printable.Escape(difference.Name)}{Words(difference)}");
         }
         string against = Manifest is null ? "the checksums in it" : Printable.Escape(Manifest);
         string verdict = Verification.IsGood ? channel.Paint(Style.Green, "verified")

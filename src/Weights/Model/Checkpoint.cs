@@ -173,7 +173,7 @@ public sealed class Checkpoint : IDisposable
         new(Tensors, Origin, _files) { Metadata = metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases, Files = Files, Graph = Graph, Original = Original, _originalNames = _originalNames };
 
     /// <summary>The same tensors, of which others share storage.</summary>
-    public Checkpoint With(IReadOnlyList<Alias> aliases) =>
+    public Checkpoint WithAliases(IReadOnlyList<Alias> aliases) =>
         new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = aliases, Files = Files, Graph = Graph, Original = Original, _originalNames = _originalNames };
 
     /// <inheritdoc/>

@@ -29,7 +29,7 @@ public static class Grafting
         Dictionary<string, Tensor> tensors = replaced.ToDictionary(static grafted => grafted.Tensor.Name, New, StringComparer.Ordinal);
         Checkpoint result = model.With(model.Tensors.Select(tensor => tensors.GetValueOrDefault(tensor.Name, tensor)));
         GraftTies ties = new(model, weights, options);
-        result = result.With(ties.Remaining(plan, ledger));
+        result = result.WithAliases(ties.Remaining(plan, ledger));
         Tensor[] unused = [.. Unused(model, weights, replaced)];
         foreach (IGrouping<string, GraftKept> group in plan.Kept.GroupBy(static kept => kept.Reason))
         {

@@ -91,7 +91,7 @@ public static class NamesFrom
         HashSet<string> done = [.. ordered.Select(static tensor => tensor.Name)];
         ordered.AddRange(renamed.Tensors.Where(tensor => !done.Contains(tensor.Name)));
         IReadOnlyList<Alias> overlapping = [.. renamed.Aliases.Where(static alias => alias.Kind == AliasKind.Overlapping)];
-        return renamed.With(ordered).With(Aliases(ordered, firsts, overlapping));
+        return renamed.With(ordered).WithAliases(Aliases(ordered, firsts, overlapping));
     }
 
     // An alias is of an earlier tensor, and which one is earlier has changed. Tensors that were turned differently are no longer one.
