@@ -74,7 +74,8 @@ public sealed class InterruptionTests : IDisposable
     private Process Interrupted(string signal)
     {
         Process process = Tool.Start(_folder.Path, "convert", "big.safetensors", "out.safetensors", "--force");
-        while (_folder.Names().Length == s_files.Length && !process.HasExited)
+        // A file is locked right after it is made, and gets its length right after that.
+        while (!_folder.Names().Except(s_files).Any(name => new FileInfo(_folder.File(name)) is { Exists: true, Length: > 0 }) && !process.HasExited)
         {
             Thread.Sleep(1);
         }
