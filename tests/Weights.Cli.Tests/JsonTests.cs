@@ -73,6 +73,8 @@ public sealed class JsonTests : IDisposable
             ("weights/convert/1", ["convert", file, "out.safetensors", "--json"]),
             ("weights/graft/1", ["graft", Fixtures.Path("cli/graft/exported.safetensors"), Fixtures.Path("cli/graft/tuned.safetensors"), "--from", Fixtures.Path("cli/graft/trained.safetensors"), "-o", "grafted.safetensors", "--json"]),
             ("weights/formats/1", ["formats", "--json"]),
+            ("weights/checksum/1", ["checksum", file, "--json"]),
+            ("weights/verify/1", ["verify", Fixtures.Path("cli/graft/tuned.safetensors"), Manifest(Fixtures.Path("cli/graft/trained.safetensors")), "--json"]),
             ("weights/scan/1", ["scan", Fixtures.Path("scan/broken/payload-before-break.pkl"), Fixtures.Path("scan/clean/two-pickles.pkl"), "--json"]),
         ])
         {
@@ -87,6 +89,24 @@ public sealed class JsonTests : IDisposable
                 Assert.Contains(documented.Trim(' ', '`'), members);
             }
         }
+    }
+
+    [Fact]
+    public void A_manifest_has_the_documented_members()
+    {
+        string documentation = File.ReadAllText(Path.Combine(Fixtures.Repository, "src/Weights.Cli/Reports/README.md"));
+        string section = documentation.Split("## ").Single(static part => part.StartsWith("`weights/manifest/1`", StringComparison.Ordinal));
+        using JsonDocument manifest = JsonDocument.Parse(File.ReadAllText(_folder.File(Manifest(Fixtures.Path("safetensors/valid/sharded")))));
+        Assert.Equal(["schema", "id", "algorithm", "tensors", "files"], manifest.RootElement.EnumerateObject().Select(static member => member.Name));
+        Assert.Equal(4, manifest.RootElement.GetProperty("files").GetArrayLength());
+        Assert.All(Members(manifest.RootElement), member => Assert.Contains($"{member}", section, StringComparison.Ordinal));
+    }
+
+    private string Manifest(string path)
+    {
+        Outcome outcome = Tool.Run(_folder.Path, "checksum", path, "-o", "manifest.json", "--force");
+        Assert.True(outcome.ExitCode == 0, outcome.Error);
+        return "manifest.json";
     }
 
     private static string[] Names(JsonDocument document) => [.. document.RootElement.GetProperty("tensors").EnumerateArray().Select(static tensor => tensor.GetProperty("name").GetString()!)];
