@@ -1,0 +1,57 @@
+namespace Weights.Passes.Diff;
+
+/// <summary>Compares tensors that have one name in both checkpoints.</summary>
+internal sealed class NamedPairs(Checkpoint a, Checkpoint b, DiffOptions options)
+{
+    /// <summary>By name.</summary>
+    public Dictionary<string, TensorDiff> Compare()
+    {
+        List<(Tensor A, Tensor B)> all = [.. b.Tensors.Select(tensor => (A: a.Find(tensor.Name)!, B: tensor)).Where(static pair => pair.A is not null)];
+        List<(Tensor A, Tensor B)> ofOneShape = [.. all.Where(static pair => pair.A.Shape == pair.B.Shape)];
+        IReadOnlyList<PairResult> results = new PairComparison(options).Compare(ofOneShape);
+        Dictionary<string, TensorDiff> diffs = new(StringComparer.Ordinal);
+        for (int index = 0; index < ofOneShape.Count; index++)
+        {
+            diffs.Add(ofOneShape[index].B.Name, OfOneShape(ofOneShape[index].A, ofOneShape[index].B, results[index]));
+        }
+        foreach ((Tensor tensorA, Tensor tensorB) in all.Where(static pair => pair.A.Shape != pair.B.Shape))
+        {
+            diffs.Add(tensorB.Name, OfOtherShape(tensorA, tensorB));
+        }
+        return diffs;
+    }
+
+    private TensorDiff OfOneShape(Tensor tensorA, Tensor tensorB, PairResult result)
+    {
+        TensorDiff Diff(TensorChange change) => new(change, [tensorA], [tensorB]) { Statistics = result.Statistics };
+        if (result.IsSame)
+        {
+            return Diff(TensorChange.Identical);
+        }
+        if (tensorA.DType != tensorB.DType)
+        {
+            return Casts.AreEqual(tensorA, tensorB, options) ? Diff(TensorChange.Recast)
+                : result.Statistics is { } between && options.Tolerance.Accepts(between) ? Diff(TensorChange.WithinTolerance)
+                : Diff(TensorChange.TypeChanged);
+        }
+        DifferenceStatistics statistics = result.Statistics!;
+        if (options.Tolerance.Accepts(statistics))
+        {
+            return Diff(TensorChange.WithinTolerance);
+        }
+        if (Reordering.Relation(tensorA, tensorB, statistics, Search(), options) is { } relation)
+        {
+            return Diff(TensorChange.Permuted) with { Relation = relation };
+        }
+        return Diff(TensorChange.Changed) with { Rank = options.HasRanks ? DifferenceRank.Of(tensorA, tensorB, options) : null };
+    }
+
+    private TensorDiff OfOtherShape(Tensor tensorA, Tensor tensorB)
+    {
+        ContentRelation? relation = tensorA.Shape.ElementCount == tensorB.Shape.ElementCount ? Search().Relate(tensorB, tensorA) : null;
+        TensorChange change = relation is null ? TensorChange.ShapeChanged : relation.Axes.Count == 0 ? TensorChange.Reshaped : TensorChange.Permuted;
+        return new TensorDiff(change, [tensorA], [tensorB]) { Relation = relation?.ToString() };
+    }
+
+    private ContentSearch Search() => new(b, a, options.Read, options.Cancellation);
+}
