@@ -3,11 +3,13 @@ namespace Weights.Passes.Diff;
 /// <summary>What is different between two checkpoints.</summary>
 public sealed class CheckpointDiff
 {
+    private readonly Tolerance _tolerance;
+
     private CheckpointDiff(Checkpoint a, Checkpoint b, IReadOnlyList<TensorDiff> tensors, IReadOnlyList<TieDiff> ties, Tolerance tolerance)
     {
-        (A, B, Tensors, Ties) = (a, b, tensors, ties);
+        (A, B, Tensors, Ties, _tolerance) = (a, b, tensors, ties, tolerance);
         Compared = tensors.Count(static tensor => tensor.A.Count > 0 && tensor.B.Count > 0);
-        IsSame = Compared > 0 && tensors.All(tensor => IsAccepted(tensor, tolerance));
+        IsSame = Compared > 0 && tensors.All(IsAccepted);
     }
 
     /// <summary>The first.</summary>
@@ -38,6 +40,7 @@ public sealed class CheckpointDiff
         ArgumentNullException.ThrowIfNull(b);
         ArgumentNullException.ThrowIfNull(options);
         Dictionary<string, TensorDiff> byName = new NamedPairs(a, b, options).Compare();
+        new SwappedNames(a, b, options).Find(byName);
         List<TensorDiff> moved = new MovedTensors(a, b, options).Find();
         Dictionary<Tensor, TensorDiff> places = [];
         foreach (TensorDiff diff in byName.Values.Concat(moved))
@@ -47,18 +50,23 @@ public sealed class CheckpointDiff
         List<TensorDiff> tensors =
         [
             .. b.Tensors.Where(places.ContainsKey).Select(tensor => places[tensor]),
-            .. a.Tensors.Where(places.ContainsKey).Select(tensor => places[tensor]),
+            .. a.Tensors.Where(tensor => places.GetValueOrDefault(tensor) is { B.Count: 0 }).Select(tensor => places[tensor]),
         ];
         return new CheckpointDiff(a, b, tensors, TieDiffs(a, b), options.Tolerance);
     }
 
-    private static bool IsAccepted(TensorDiff tensor, Tolerance tolerance) => tensor.Change switch
+    /// <summary>Whether one of <see cref="Tensors"/> is the same, or as near as was asked for.</summary>
+    public bool IsAccepted(TensorDiff tensor)
     {
-        TensorChange.Identical or TensorChange.WithinTolerance => true,
-        // Whoever asks for a tolerance asks about numbers.
-        TensorChange.Recast => tolerance.IsAny,
-        _ => false,
-    };
+        ArgumentNullException.ThrowIfNull(tensor);
+        return tensor.Change switch
+        {
+            TensorChange.Identical or TensorChange.WithinTolerance => true,
+            // Whoever asks for a tolerance asks about numbers, and a cast to a narrow type moves them far.
+            TensorChange.Recast => _tolerance.IsAny && (tensor.Statistics is null || _tolerance.Accepts(tensor.Statistics)),
+            _ => false,
+        };
+    }
 
     private static List<TieDiff> TieDiffs(Checkpoint a, Checkpoint b)
     {

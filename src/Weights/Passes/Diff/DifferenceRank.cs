@@ -15,9 +15,10 @@ internal static class DifferenceRank
     // The products of a difference of full rank fall off slowly; those of a low one drop to the noise of rounding.
     private const int Spare = 16;
 
-    private const int BatchNumbers = 1 << 16;
+    // 256 MB of random numbers.
+    private const long MostRandom = 1 << 25;
 
-    /// <summary>The rank; null for a full one, for one above <see cref="Highest"/>, and for what is no matrix.</summary>
+    /// <summary>The rank; null for a full one, for one above <see cref="Highest"/>, for a difference as small as rounding, for what is no matrix, and for rows of 100,000 and more.</summary>
     public static int? Of(Tensor a, Tensor b, DiffOptions options)
     {
         if (a.Shape.Rank != 2 || a.DType.Components != 1 || b.DType.Components != 1 || a.DType.BlockLength != 1 || b.DType.BlockLength != 1 || a.Shape.ElementCount == 0)
@@ -26,7 +27,7 @@ internal static class DifferenceRank
         }
         (long rows, long columns) = (a.Shape[0], a.Shape[1]);
         int vectors = (int)Math.Min(Math.Min(rows, columns), Highest + Spare);
-        if (columns > int.MaxValue / vectors || columns > BatchNumbers * 64L)
+        if (columns > MostRandom / vectors)
         {
             return null;
         }
@@ -52,15 +53,16 @@ internal static class DifferenceRank
             AddOuter(gram, product);
         }
         int rank = RankOf(gram, vectors, Noise(a.DType, b.DType) * squares);
-        return rank >= Math.Min(Math.Min(rows, columns), Highest + 1) ? null : rank;
+        // None at all is a difference that cannot be told from rounding.
+        return rank == 0 || rank >= Math.Min(Math.Min(rows, columns), Highest + 1) ? null : rank;
     }
 
-    // Rounding to the narrower type adds a random difference of this share of the numbers' squares, spread over all directions.
+    // Rounding both to the narrower type moves each number by up to this share of it. In squares that is a sixth of what is returned, in each of the random directions.
     private static double Noise(DType a, DType b)
     {
-        double unit(DType dtype) => dtype == DType.F64 ? 1e-15 : dtype == DType.F32 ? 6e-8 : dtype == DType.F16 ? 5e-4 : dtype == DType.BF16 ? 4e-3 : 0.1;
-        double unitOfBoth = Math.Max(unit(a), unit(b));
-        return unitOfBoth * unitOfBoth;
+        double Unit(DType dtype) => Math.ScaleB(1, dtype == DType.F64 ? -53 : dtype == DType.F32 ? -24 : dtype == DType.F16 ? -11 : dtype == DType.BF16 ? -9 : dtype.Kind == DTypeKind.Float ? -4 : -53);
+        double unitOfBoth = Math.Max(Unit(a), Unit(b));
+        return 4 * unitOfBoth * unitOfBoth;
     }
 
     private static double[] Random(int count)
@@ -84,7 +86,7 @@ internal static class DifferenceRank
             {
                 return false;
             }
-            squares += rowA[column] * rowA[column];
+            squares += Math.Max(rowA[column] * rowA[column], rowB[column] * rowB[column]);
             if (difference != 0)
             {
                 AddScaled(random.AsSpan(column * product.Length, product.Length), difference, product);
@@ -124,7 +126,7 @@ internal static class DifferenceRank
     {
         int[] order = [.. Enumerable.Range(0, size)];
         double first = Enumerable.Range(0, size).Max(index => gram[(index * size) + index]);
-        double threshold = Math.Max(first * 1e-10, 16 * noise);
+        double threshold = Math.Max(first * 1e-10, noise);
         for (int step = 0; step < size; step++)
         {
             int pivot = step;

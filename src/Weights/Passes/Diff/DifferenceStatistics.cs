@@ -12,10 +12,10 @@ public sealed record DifferenceStatistics
     /// <summary>Numbers compared; two for each complex element.</summary>
     public required long Count { get; init; }
 
-    /// <summary>Numbers whose value differs (0 and −0 do, and NaN of different bits).</summary>
+    /// <summary>Numbers whose value differs as a double (0 and −0 do).</summary>
     public required long Changed { get; init; }
 
-    /// <summary>Numbers that are further apart than the tolerances allow.</summary>
+    /// <summary>Numbers that are further apart than the tolerances allow; without tolerances, those that are NaN or infinite on one side alone.</summary>
     public required long Beyond { get; init; }
 
     /// <summary>Largest |b − a|.</summary>
@@ -27,16 +27,16 @@ public sealed record DifferenceStatistics
     /// <summary>Root of the mean of (b − a)².</summary>
     public required double RootMeanSquare { get; init; }
 
-    /// <summary>‖b − a‖ / ‖a‖; infinite where a is all zeros and b is not.</summary>
+    /// <summary>‖b − a‖ / ‖a‖; infinite where a is all zeros and b is not, NaN where squares are too small for a double.</summary>
     public required double RelativeL2 { get; init; }
 
-    /// <summary>Cosine of the angle between a and b; 1 where both are zero, 0 where one is.</summary>
+    /// <summary>Cosine of the angle between a and b; 1 where both are zero, 0 where one is, NaN where squares are too small or too large for a double.</summary>
     public required double Cosine { get; init; }
 
     /// <summary>Signal to noise in decibels, a being the signal: 10 log₁₀(Σa² / Σ(b − a)²); infinite where nothing differs.</summary>
     public required double SignalToNoise { get; init; }
 
-    /// <summary>Most numbers of the wider of the two types between a and b; null for types without such a distance.</summary>
+    /// <summary>Most numbers of the type between a and b; null for two types, and for those without such a distance.</summary>
     public required long? MaxUlps { get; init; }
 
     /// <summary>NaNs in a.</summary>

@@ -16,7 +16,7 @@ internal sealed class DifferenceSums
 
     // Σ|b − a|, Σ(b − a)², Σa², Σb², Σab, eight lanes each.
     private readonly double[] _sums = new double[5 * Lanes];
-    private readonly long[] _histogram = new long[DifferenceStatistics.HistogramClasses];
+    private long[] _histogram = [];
     private long _count;
     private long _finite;
     private long _changed;
@@ -29,7 +29,11 @@ internal sealed class DifferenceSums
     private long _worstIndex = -1;
 
     /// <summary>Whether differences are counted by size, which takes several times as long as all the rest.</summary>
-    public bool HasHistogram { get; init; }
+    public bool HasHistogram
+    {
+        get => _histogram.Length > 0;
+        init => _histogram = value ? new long[DifferenceStatistics.HistogramClasses] : [];
+    }
 
     /// <summary>Largest number of steps between two numbers.</summary>
     public ulong Ulps { get; set; }
@@ -98,7 +102,7 @@ internal sealed class DifferenceSums
         _infinitiesA += later._infinitiesA;
         _infinitiesB += later._infinitiesB;
         Ulps = Math.Max(Ulps, later.Ulps);
-        if (later._worst > _worst)
+        if (later._worst > _worst || _worstIndex < 0)
         {
             (_worst, _worstIndex) = (later._worst, later._worstIndex);
         }
@@ -115,6 +119,7 @@ internal sealed class DifferenceSums
         }
         (double absolute, double squares, double squaresA, double squaresB, double products) = (Sum(0), Sum(1), Sum(2), Sum(3), Sum(4));
         double lengths = Math.Sqrt(squaresA) * Math.Sqrt(squaresB);
+        double none = squares == 0 && absolute > 0 ? double.NaN : 0; // Below 1e-162 squares are zero.
         return new DifferenceStatistics
         {
             Count = _count,
@@ -123,9 +128,9 @@ internal sealed class DifferenceSums
             MaxAbsolute = _worst,
             MeanAbsolute = _finite == 0 ? 0 : absolute / _finite,
             RootMeanSquare = _finite == 0 ? 0 : Math.Sqrt(squares / _finite),
-            RelativeL2 = squares == 0 ? 0 : Math.Sqrt(squares) / Math.Sqrt(squaresA),
-            Cosine = lengths > 0 ? Math.Clamp(products / lengths, -1, 1) : squaresA == squaresB ? 1 : 0,
-            SignalToNoise = 10 * Math.Log10(squaresA / squares),
+            RelativeL2 = squares == 0 ? none : Math.Sqrt(squares) / Math.Sqrt(squaresA),
+            Cosine = lengths > 0 ? Math.Clamp(products / lengths, -1, 1) : squaresA > 0 || squaresB > 0 ? 0 : 1 - none,
+            SignalToNoise = squares == 0 ? double.PositiveInfinity : 10 * Math.Log10(squaresA / squares),
             MaxUlps = hasUlps ? (long)Math.Min(Ulps, long.MaxValue) : null,
             NaNsA = _nansA,
             NaNsB = _nansB,
@@ -159,7 +164,7 @@ internal sealed class DifferenceSums
         _changed++;
         if (HasHistogram)
         {
-            _histogram[absolute == 0 ? 0 : Math.Clamp(Math.ILogB(absolute) + 64, 0, DifferenceStatistics.HistogramClasses - 1)]++;
+            _histogram[absolute == 0 ? 0 : Math.Clamp(Math.ILogB(absolute), -64, DifferenceStatistics.HistogramClasses - 65) + 64]++;
         }
         if (tolerance.IsElementwise && !(absolute <= tolerance.Absolute + (tolerance.Relative * Math.Abs(a))))
         {
@@ -259,7 +264,8 @@ internal sealed class DifferenceSums
         _changed += pairs + Vector256.Sum(same); // A lane that holds is −1.
         _beyond += tolerance.IsElementwise ? pairs + Vector256.Sum(within) : 0;
         double largest = Math.Max(Math.Max(worst[0], worst[1]), Math.Max(worst[2], worst[3]));
-        if (largest > _worst || (_worstIndex < 0 && pairs + Vector256.Sum(same) > 0))
+        // A pair that was added by itself may be as far apart, and come later than one that was not.
+        if (largest > _worst || (_worstIndex < 0 && pairs + Vector256.Sum(same) > 0) || (largest == _worst && _worstIndex >= first))
         {
             FindWorst<TPairs, T>(a, b, first, largest);
         }
@@ -275,7 +281,10 @@ internal sealed class DifferenceSums
             (double numberA, double numberB) = (TPairs.Number(a[index]), TPairs.Number(b[index]));
             if (Math.Abs(numberB - numberA) == largest && BitConverter.DoubleToInt64Bits(numberA) != BitConverter.DoubleToInt64Bits(numberB))
             {
-                SeeWorst(largest, first + index);
+                if (largest > _worst || _worstIndex < 0 || first + index < _worstIndex)
+                {
+                    (_worst, _worstIndex) = (largest, first + index);
+                }
                 return;
             }
         }

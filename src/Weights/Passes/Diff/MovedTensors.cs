@@ -3,7 +3,6 @@ namespace Weights.Passes.Diff;
 /// <summary>Finds out what has become of tensors whose names only one checkpoint has: renamed, split into rows or fused from rows, gone or new.</summary>
 internal sealed class MovedTensors(Checkpoint a, Checkpoint b, DiffOptions options)
 {
-    private readonly PairComparison _pairs = new(options);
     private readonly List<TensorDiff> _found = [];
 
     /// <summary>One entry for each, or for each group that belongs together.</summary>
@@ -14,8 +13,8 @@ internal sealed class MovedTensors(Checkpoint a, Checkpoint b, DiffOptions optio
         if (onlyA.Count > 0 && onlyB.Count > 0)
         {
             FindRenamed(onlyA, onlyB);
-            FindJoined(onlyA, onlyB, TensorChange.Fused);
-            FindJoined(onlyB, onlyA, TensorChange.Split);
+            FindJoined(new JoinedParts(onlyA, a, b, options), onlyA, onlyB, static (whole, parts) => new TensorDiff(TensorChange.Fused, parts, [whole]));
+            FindJoined(new JoinedParts(onlyB, b, a, options), onlyB, onlyA, static (whole, parts) => new TensorDiff(TensorChange.Split, [whole], parts));
         }
         _found.AddRange(onlyB.Select(static tensor => new TensorDiff(TensorChange.OnlyInB, [], [tensor])));
         _found.AddRange(onlyA.Select(static tensor => new TensorDiff(TensorChange.OnlyInA, [tensor], [])));
@@ -26,65 +25,50 @@ internal sealed class MovedTensors(Checkpoint a, Checkpoint b, DiffOptions optio
     private void FindRenamed(List<Tensor> onlyA, List<Tensor> onlyB)
     {
         Checkpoint within = a.With(onlyA);
+        IReadOnlyList<ContentMatch> matches = ContentMatch.Find(onlyB, b, within, options.Read, options.Cancellation);
         HashSet<Tensor> gone = [];
-        foreach (ContentMatch match in ContentMatch.Find(onlyB, b, within, options.Read, options.Cancellation))
+        HashSet<Tensor> found = [];
+        Dictionary<ContentCandidates, int> next = [];
+        // Those that are certain first, so that none of the others takes what is theirs.
+        foreach (ContentMatch match in matches.Where(static match => match.Of is not null).Concat(matches.Where(static match => match is { Of: null, Group: not null })))
         {
-            Tensor? of = match.Of is { } certain && !gone.Contains(certain) ? certain : match.Candidates.FirstOrDefault(candidate => !gone.Contains(candidate));
-            if (of is null)
+            Tensor? of = match.Of is { } certain && !gone.Contains(certain) ? certain : Next(match, next, gone);
+            if (of is not null)
             {
-                continue;
+                gone.Add(of);
+                found.Add(match.Tensor);
+                ContentRelation relation = match.Group!.RelationTo(match.Tensor, of);
+                _found.Add(new TensorDiff(TensorChange.Renamed, [of], [match.Tensor]) { Relation = relation.IsAsItIs ? null : relation.ToString() });
             }
-            gone.Add(of);
-            ContentRelation relation = match.Group!.RelationTo(match.Tensor, of);
-            bool isSame = of.DType == match.Tensor.DType && of.Shape == match.Tensor.Shape && relation.Axes.Count == 0;
-            _found.Add(new TensorDiff(TensorChange.Renamed, [of], [match.Tensor]) { Relation = isSame ? null : relation.ToString() });
         }
-        HashSet<Tensor> found = [.. _found.Select(static diff => diff.B[0])];
         onlyA.RemoveAll(gone.Contains);
         onlyB.RemoveAll(found.Contains);
     }
 
-    // Which of the parts stand in the whole, one after the other: each begins with bytes by which it is found.
-    private void FindJoined(List<Tensor> parts, List<Tensor> wholes, TensorChange change)
+    private static Tensor? Next(ContentMatch match, Dictionary<ContentCandidates, int> next, HashSet<Tensor> gone)
     {
-        foreach (Tensor whole in wholes.ToArray())
+        int index = next.GetValueOrDefault(match.Group!);
+        while (index < match.Candidates.Count && gone.Contains(match.Candidates[index]))
         {
-            if (whole.Shape.Rank == 0 || whole.DType.BlockLength != 1 || Parts(whole, parts) is not { } found)
-            {
-                continue;
-            }
-            _found.Add(change == TensorChange.Fused ? new TensorDiff(change, found, [whole]) : new TensorDiff(change, [whole], found));
-            wholes.Remove(whole);
-            parts.RemoveAll(found.Contains);
+            index++;
         }
+        next[match.Group!] = index;
+        return index < match.Candidates.Count ? match.Candidates[index] : null;
     }
 
-    private List<Tensor>? Parts(Tensor whole, List<Tensor> parts)
+    private void FindJoined(JoinedParts joined, List<Tensor> parts, List<Tensor> wholes, Func<Tensor, IReadOnlyList<Tensor>, TensorDiff> diff)
     {
-        List<Tensor> open = [.. parts.Where(part => IsRowsOf(part, whole))];
-        List<Tensor> found = [];
-        long offset = 0;
-        while (offset < whole.Bytes.Length)
+        HashSet<Tensor> done = [];
+        foreach (Tensor whole in wholes)
         {
-            Tensor? next = open.Find(part => part.Bytes.Length <= whole.Bytes.Length - offset && IsAt(part, whole, offset));
-            if (next is null)
+            options.Cancellation.ThrowIfCancellationRequested();
+            if (joined.Of(whole) is { } found)
             {
-                return null;
+                _found.Add(diff(whole, found));
+                done.UnionWith([whole, .. found]);
             }
-            open.Remove(next);
-            found.Add(next);
-            offset += next.Bytes.Length;
         }
-        return found.Count > 1 ? found : null;
-    }
-
-    private static bool IsRowsOf(Tensor part, Tensor whole) =>
-        part.DType == whole.DType && part.Shape.Rank == whole.Shape.Rank && part.Bytes.Length is > 0 and long length && length < whole.Bytes.Length
-        && part.Shape.Dimensions[1..].SequenceEqual(whole.Shape.Dimensions[1..]);
-
-    private bool IsAt(Tensor part, Tensor whole, long offset)
-    {
-        Tensor range = new(whole.Name, part.DType, part.Shape, whole.Bytes.Slice(offset, part.Bytes.Length));
-        return _pairs.AreSame(part, range);
+        wholes.RemoveAll(done.Contains);
+        parts.RemoveAll(done.Contains);
     }
 }

@@ -3,20 +3,25 @@ namespace Weights.Passes.Diff;
 /// <summary>Compares tensors that have one name in both checkpoints.</summary>
 internal sealed class NamedPairs(Checkpoint a, Checkpoint b, DiffOptions options)
 {
+    private readonly ContentSearch _search = new(b, a, options.Read, options.Cancellation);
+
     /// <summary>By name.</summary>
     public Dictionary<string, TensorDiff> Compare()
     {
         List<(Tensor A, Tensor B)> all = [.. b.Tensors.Select(tensor => (A: a.Find(tensor.Name)!, B: tensor)).Where(static pair => pair.A is not null)];
         List<(Tensor A, Tensor B)> ofOneShape = [.. all.Where(static pair => pair.A.Shape == pair.B.Shape)];
-        IReadOnlyList<PairResult> results = new PairComparison(options).Compare(ofOneShape);
+        IReadOnlyList<PairResult> results = new PairComparison(a.Origin.Path, b.Origin.Path, options).Compare(ofOneShape);
         Dictionary<string, TensorDiff> diffs = new(StringComparer.Ordinal);
-        for (int index = 0; index < ofOneShape.Count; index++)
+        List<(Tensor A, Tensor B)> ofOther = [.. all.Where(static pair => pair.A.Shape != pair.B.Shape)];
+        TensorDiff[] explained = new TensorDiff[all.Count];
+        _search.ForEach([.. Enumerable.Range(0, all.Count)], index =>
         {
-            diffs.Add(ofOneShape[index].B.Name, OfOneShape(ofOneShape[index].A, ofOneShape[index].B, results[index]));
-        }
-        foreach ((Tensor tensorA, Tensor tensorB) in all.Where(static pair => pair.A.Shape != pair.B.Shape))
+            int other = index - ofOneShape.Count;
+            explained[index] = other < 0 ? OfOneShape(ofOneShape[index].A, ofOneShape[index].B, results[index]) : OfOtherShape(ofOther[other].A, ofOther[other].B);
+        });
+        foreach (TensorDiff diff in explained)
         {
-            diffs.Add(tensorB.Name, OfOtherShape(tensorA, tensorB));
+            diffs.Add(diff.B[0].Name, diff);
         }
         return diffs;
     }
@@ -39,7 +44,7 @@ internal sealed class NamedPairs(Checkpoint a, Checkpoint b, DiffOptions options
         {
             return Diff(TensorChange.WithinTolerance);
         }
-        if (Reordering.Relation(tensorA, tensorB, statistics, Search(), options) is { } relation)
+        if (Reordering.Relation(tensorA, tensorB, statistics, _search, options) is { } relation)
         {
             return Diff(TensorChange.Permuted) with { Relation = relation };
         }
@@ -48,10 +53,8 @@ internal sealed class NamedPairs(Checkpoint a, Checkpoint b, DiffOptions options
 
     private TensorDiff OfOtherShape(Tensor tensorA, Tensor tensorB)
     {
-        ContentRelation? relation = tensorA.Shape.ElementCount == tensorB.Shape.ElementCount ? Search().Relate(tensorB, tensorA) : null;
+        ContentRelation? relation = tensorA.Shape.ElementCount == tensorB.Shape.ElementCount ? _search.Relate(tensorB, tensorA) : null;
         TensorChange change = relation is null ? TensorChange.ShapeChanged : relation.Axes.Count == 0 ? TensorChange.Reshaped : TensorChange.Permuted;
         return new TensorDiff(change, [tensorA], [tensorB]) { Relation = relation?.ToString() };
     }
-
-    private ContentSearch Search() => new(b, a, options.Read, options.Cancellation);
 }

@@ -12,7 +12,10 @@ internal sealed record PairResult(bool IsSame, DifferenceStatistics? Statistics)
 /// Compares many pairs of tensors, a chunk at a time, on all processors. Chunks of the same bytes cost a comparison of memory; only if
 /// something else in the tensor differs are they read once more, for the sums. Results do not depend on the number of processors.
 /// </summary>
-internal sealed class PairComparison(DiffOptions options)
+/// <param name="fileA">Path of what the first tensors are from, for errors.</param>
+/// <param name="fileB">Path of what the second are from.</param>
+/// <param name="options">How to compare.</param>
+internal sealed class PairComparison(string fileA, string fileB, DiffOptions options)
 {
     private readonly ConcurrentBag<PairReader> _readers = [];
 
@@ -27,7 +30,7 @@ internal sealed class PairComparison(DiffOptions options)
             {
                 sums[pair][chunk] = reader.Compare(a, b, chunk, options);
             }
-            options.Read?.Invoke(PairReader.ChunkElements * (long)(a.DType.BitsPerElement + b.DType.BitsPerElement) / 8);
+            options.Read?.Invoke(Length(a, chunk) + Length(b, chunk));
         }, pairs);
         // What differs somewhere is compared everywhere.
         Run(Chunks(pairs, (pair, chunk) => sums[pair][chunk] is null && sums[pair].Any(static one => one is not null)), (pair, chunk, reader) =>
@@ -38,7 +41,7 @@ internal sealed class PairComparison(DiffOptions options)
     /// <summary>Whether two tensors of one type and shape have the same bytes; ends at the first that differ.</summary>
     public bool AreSame(Tensor a, Tensor b)
     {
-        PairReader reader = _readers.TryTake(out PairReader? idle) ? idle : new PairReader();
+        PairReader reader = _readers.TryTake(out PairReader? idle) ? idle : new PairReader(fileA, fileB);
         long chunks = PairReader.Chunks(a);
         long chunk = 0;
         while (chunk < chunks && reader.AreSame(a, b, chunk))
@@ -61,6 +64,12 @@ internal sealed class PairComparison(DiffOptions options)
             first.Add(chunks[chunk]!);
         }
         return new PairResult(false, first.ToStatistics(a.DType == b.DType && UlpDistance.IsDefined(a.DType)));
+    }
+
+    private static long Length(Tensor tensor, long chunk)
+    {
+        (long start, long end) = PairReader.Range(tensor, chunk);
+        return end - start;
     }
 
     private static List<(int Pair, long Chunk)> Chunks(IReadOnlyList<(Tensor A, Tensor B)> pairs, Func<int, long, bool> isWanted)
@@ -101,7 +110,7 @@ internal sealed class PairComparison(DiffOptions options)
         {
             Parallel.ForEach(Partitioner.Create(work, EnumerablePartitionerOptions.NoBuffering), parallel, items =>
             {
-                PairReader reader = _readers.TryTake(out PairReader? idle) ? idle : new PairReader();
+                PairReader reader = _readers.TryTake(out PairReader? idle) ? idle : new PairReader(fileA, fileB);
                 foreach ((int pair, long chunk) in items)
                 {
                     options.Cancellation.ThrowIfCancellationRequested();

@@ -4,7 +4,7 @@ using Weights.DTypes;
 namespace Weights.Passes.Diff;
 
 /// <summary>Reads ranges of two tensors of one shape and compares them; one for each thread, with buffers that are used again and again.</summary>
-internal sealed class PairReader
+internal sealed class PairReader(string fileA, string fileB)
 {
     /// <summary>Elements that are compared by whoever has taken them: the unit of work, and of the order in which sums are put together.</summary>
     public const int ChunkElements = 1 << 20;
@@ -27,8 +27,8 @@ internal sealed class PairReader
         for (long offset = start; offset < end; offset += batch)
         {
             int length = (int)Math.Min(batch, end - offset);
-            Read(a, offset, _bytesA.AsSpan(0, length));
-            Read(b, offset, _bytesB.AsSpan(0, length));
+            Read(a, fileA, offset, _bytesA.AsSpan(0, length));
+            Read(b, fileB, offset, _bytesB.AsSpan(0, length));
             if (!_bytesA.AsSpan(0, length).SequenceEqual(_bytesB.AsSpan(0, length)))
             {
                 return false;
@@ -48,8 +48,8 @@ internal sealed class PairReader
         for (; first < end; first += BatchElements)
         {
             int count = (int)Math.Min(BatchElements, end - first);
-            ReadOnlySpan<byte> bytesA = ReadBatch(a, first, count, _bytesA);
-            ReadOnlySpan<byte> bytesB = ReadBatch(b, first, count, _bytesB);
+            ReadOnlySpan<byte> bytesA = ReadBatch(a, fileA, first, count, _bytesA);
+            ReadOnlySpan<byte> bytesB = ReadBatch(b, fileB, first, count, _bytesB);
             if (areFloats)
             {
                 sums.Add(Floats(a.DType, bytesA, count, ref _floatsA), Floats(b.DType, bytesB, count, ref _floatsB), first, options.Tolerance);
@@ -70,34 +70,36 @@ internal sealed class PairReader
     /// <summary>How many chunks a tensor has.</summary>
     public static long Chunks(Tensor tensor) => (tensor.Shape.ElementCount + ChunkElements - 1) / ChunkElements;
 
-    // Types whose every number is one of F32: the others go through doubles.
-    private static bool IsFloat(DType dtype) => dtype.Components == 1 && (dtype == DType.F32 || dtype.BitsPerElement <= 16);
-
-    private static (long Start, long End) Range(Tensor tensor, long chunk)
+    /// <summary>Where the bytes of a chunk are.</summary>
+    public static (long Start, long End) Range(Tensor tensor, long chunk)
     {
         long first = chunk * ChunkElements;
         return (first / tensor.DType.BlockLength * tensor.DType.BlockBytes, Math.Min(tensor.Bytes.Length, (first + ChunkElements) / tensor.DType.BlockLength * tensor.DType.BlockBytes));
     }
 
-    private static ReadOnlySpan<byte> ReadBatch(Tensor tensor, long first, int count, byte[] buffer)
-    {
-        DType dtype = tensor.DType;
-        int length = (count + dtype.BlockLength - 1) / dtype.BlockLength * dtype.BlockBytes;
-        Span<byte> bytes = buffer.AsSpan(0, length);
-        Read(tensor, first / dtype.BlockLength * dtype.BlockBytes, bytes);
-        return bytes;
-    }
-
-    private static void Read(Tensor tensor, long offset, Span<byte> bytes)
+    /// <summary>Reads bytes of a tensor; an error names it and its file.</summary>
+    public static void Read(Tensor tensor, string file, long offset, Span<byte> bytes)
     {
         try
         {
             tensor.Bytes.Read(offset, bytes);
         }
-        catch (WeightFileException error) when (error.Tensor is null)
+        catch (WeightFileException error) when (error.Tensor is null || error.File is null)
         {
-            throw new WeightFileException(error.Fault, error.Reason, error.File, tensor.Name, error.Offset, error);
+            throw new WeightFileException(error.Fault, error.Reason, error.File ?? file, error.Tensor ?? tensor.Name, error.Offset, error);
         }
+    }
+
+    // Types whose every number is one of F32: the others go through doubles.
+    private static bool IsFloat(DType dtype) => dtype.Components == 1 && (dtype == DType.F32 || dtype.BitsPerElement <= 16);
+
+    private static ReadOnlySpan<byte> ReadBatch(Tensor tensor, string file, long first, int count, byte[] buffer)
+    {
+        DType dtype = tensor.DType;
+        int length = (count + dtype.BlockLength - 1) / dtype.BlockLength * dtype.BlockBytes;
+        Span<byte> bytes = buffer.AsSpan(0, length);
+        Read(tensor, file, first / dtype.BlockLength * dtype.BlockBytes, bytes);
+        return bytes;
     }
 
     private static ReadOnlySpan<float> Floats(DType dtype, ReadOnlySpan<byte> bytes, int count, ref float[] buffer)

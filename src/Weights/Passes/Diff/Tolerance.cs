@@ -19,8 +19,8 @@ public sealed record Tolerance(double Absolute = 0, double Relative = 0, double?
     public bool Accepts(DifferenceStatistics statistics)
     {
         ArgumentNullException.ThrowIfNull(statistics);
-        bool isNear = !IsElementwise || statistics.Beyond == 0;
-        // Written so that a NaN is no success.
+        // Where one side is NaN or infinite and the other is not, no cosine can make up for it. Written so that a NaN is no success.
+        bool isNear = statistics.Beyond == 0;
         bool isAligned = LeastCosine is not { } least || statistics.Cosine >= least;
         return IsAny && isNear && isAligned && statistics.NaNsA == statistics.NaNsB;
     }
