@@ -28,6 +28,7 @@ internal static class Tree
             Inspect.Create(session),
             Commands.Convert.Create(session),
             Graft.Create(session),
+            Diff.Create(session),
             Commands.Scan.Create(session),
             Commands.Formats.Create(session),
         };
