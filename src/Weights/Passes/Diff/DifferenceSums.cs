@@ -157,6 +157,11 @@ internal sealed class DifferenceSums
         _sums[(2 * Lanes) + lane] += a * a;
         _sums[(3 * Lanes) + lane] += b * b;
         _sums[(4 * Lanes) + lane] += a * b;
+        // Written so that nothing is within a tolerance that is NaN.
+        if (tolerance.IsElementwise && !(absolute <= tolerance.Absolute + (tolerance.Relative * Math.Abs(a))))
+        {
+            _beyond++;
+        }
         if (!isChanged)
         {
             return;
@@ -165,10 +170,6 @@ internal sealed class DifferenceSums
         if (HasHistogram)
         {
             _histogram[absolute == 0 ? 0 : Math.Clamp(Math.ILogB(absolute), -64, DifferenceStatistics.HistogramClasses - 65) + 64]++;
-        }
-        if (tolerance.IsElementwise && !(absolute <= tolerance.Absolute + (tolerance.Relative * Math.Abs(a))))
-        {
-            _beyond++;
         }
         SeeWorst(absolute, index);
     }
