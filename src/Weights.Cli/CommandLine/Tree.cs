@@ -30,6 +30,7 @@ internal static class Tree
             Graft.Create(session),
             ChecksumCommand.Create(session),
             Verify.Create(session),
+            Diff.Create(session),
             Commands.Scan.Create(session),
             Commands.Formats.Create(session),
         };

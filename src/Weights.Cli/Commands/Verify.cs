@@ -62,13 +62,21 @@ internal static class Verify
         return verb;
     }
 
-    // The reader compares them and refuses the file.
+    // The reader compares them, and refuses a file that it would otherwise read.
     private static VerifyReport Itself(string path, ReadOptions reading, Session session)
     {
-        using Checkpoint checkpoint = Source.Open(path, reading with { Verify = true }, session);
-        return checkpoint.Files.Count < 2
-            ? throw new UsageException($"{path}: has no checksums of files beside it; give a manifest to compare it with")
-            : new VerifyReport(path, null, "file", new Verification(checkpoint.Files.Count - 1, []));
+        using Checkpoint readable = Source.Open(path, reading, session);
+        try
+        {
+            using Checkpoint checkpoint = Format.Open(path, reading with { Verify = true });
+            return checkpoint.VerifiedFiles > 0
+                ? new VerifyReport(path, null, "file", new Verification(checkpoint.VerifiedFiles, []))
+                : throw new UsageException($"{path}: has no checksums of files beside it; give a manifest to compare it with");
+        }
+        catch (WeightFileException error) when (error.Fault == Fault.Corrupt)
+        {
+            return new VerifyReport(path, null, "file", new Verification(1, [new Difference(Path.GetFileName(path), Mismatch.Changed, null, error.Reason)]));
+        }
     }
 
     private static VerifyReport Against(string path, string list, ReadOptions reading, Session session)
@@ -108,12 +116,17 @@ internal static class Verify
         bool isFolder = Directory.Exists(path);
         string folder = isFolder ? path : Path.GetDirectoryName(path) ?? "";
         List<Difference> differences = [];
+        HashSet<string> seen = new(StringComparer.Ordinal);
+        HashSet<string> own = isFolder ? [] : [.. FilesOf(path)];
         int compared = 0;
-        // Of one file, only what the list says about it counts; the rest may be elsewhere.
-        IEnumerable<ListedFile> listed = isFolder ? files.Files : files.Files.Where(file => file.Name.Split('/')[^1] == Path.GetFileName(path));
-        foreach (ListedFile file in listed)
+        foreach (ListedFile file in files.Files)
         {
-            string name = isFolder ? file.Name : Path.GetFileName(path);
+            // Of one checkpoint, only what the list says about its files counts; the rest may be elsewhere.
+            string name = isFolder ? file.Name : file.Name.Split('/')[^1];
+            if (!isFolder && !own.Contains(name))
+            {
+                continue;
+            }
             string[] parts = [.. name.Split('/').Where(static part => part != ".")];
             if (parts is [] || !parts.All(Input.IsPlainFileName))
             {
@@ -127,6 +140,7 @@ internal static class Verify
             }
             (long bytes, byte[] digest) = FileDigests.Of(target, files.Algorithm, null, session.Interruption.Token);
             compared++;
+            seen.Add(string.Join('/', parts));
             if (file.Bytes is { } expected && expected != bytes)
             {
                 differences.Add(new Difference(file.Name, Mismatch.Resized, $"{expected:N0} bytes", $"{bytes:N0} bytes"));
@@ -136,13 +150,29 @@ internal static class Verify
                 differences.Add(new Difference(file.Name, Mismatch.Changed, System.Convert.ToHexStringLower(file.Digest), System.Convert.ToHexStringLower(digest)));
             }
         }
-        if (!isFolder && compared == 0)
-        {
-            _ = new FileInfo(path).Exists ? path : throw new IOException($"{Printable.Escape(path)}: no such file");
-            differences.Add(new Difference(Path.GetFileName(path), Mismatch.Extra, null, null));
-        }
+        // An artifact's manifest has all of its files; what sha256sum printed may be about some.
+        IEnumerable<string> all = !isFolder ? own : files.IsComplete ? FilesBelow(path, list) : [];
+        differences.AddRange(all.Where(name => !seen.Contains(name) && !differences.Any(difference => difference.Name == name)).Order(StringComparer.Ordinal).Select(static name => new Difference(name, Mismatch.Extra, null, null)));
         return new VerifyReport(path, list, "file", new Verification(compared, differences));
     }
+
+    // Shards and other files beside it belong to it.
+    private static IEnumerable<string> FilesOf(string path)
+    {
+        try
+        {
+            using Checkpoint checkpoint = Format.Open(path);
+            return [.. checkpoint.Files.Select(static file => Path.GetFileName(file))];
+        }
+        catch (WeightFileException)
+        {
+            return [Path.GetFileName(path)];
+        }
+    }
+
+    private static IEnumerable<string> FilesBelow(string folder, string list) => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+        .Where(file => Path.GetFullPath(file) != Path.GetFullPath(list))
+        .Select(file => Path.GetRelativePath(folder, file).Replace(Path.DirectorySeparatorChar, '/'));
 
     private static byte[] Read(string path)
     {

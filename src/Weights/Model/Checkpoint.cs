@@ -111,6 +111,9 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Where it comes from.</summary>
     public Origin Origin { get; }
 
+    /// <summary>How many files beside the one that was opened have the checksum that is given for them; 0 unless that was asked.</summary>
+    public int VerifiedFiles { get; init; }
+
     /// <summary>Paths of the files that it was read from, the one that was opened first; none where it was not read from files.</summary>
     public IReadOnlyList<string> Files { get; private init; } = [];
 
@@ -166,7 +169,7 @@ public sealed class Checkpoint : IDisposable
 
     /// <summary>The same tensors, said to be from these files.</summary>
     public Checkpoint From(IReadOnlyList<string> files) =>
-        new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases, Files = files, Graph = Graph, Original = Original, _originalNames = _originalNames };
+        new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases, Files = files, VerifiedFiles = VerifiedFiles, Graph = Graph, Original = Original, _originalNames = _originalNames };
 
     /// <summary>The same tensors with other metadata.</summary>
     public Checkpoint With(MetadataValue.Map metadata) =>

@@ -25,7 +25,7 @@ public sealed class Checksum
     // Large enough that system calls do not show, small enough for the second-level cache.
     private const int BufferBytes = 256 << 10;
 
-    private Checksum(DigestAlgorithm algorithm, IReadOnlyList<TensorDigest> tensors) => (Algorithm, Tensors, Id) = (algorithm, tensors, IdOf(algorithm, tensors));
+    private Checksum(DigestAlgorithm algorithm, IReadOnlyList<TensorDigest> tensors) => (Algorithm, Tensors, Id) = (algorithm, tensors, IdOf(algorithm, Manifest.Listed(tensors)));
 
     /// <summary>How the tensors were digested.</summary>
     public DigestAlgorithm Algorithm { get; }
@@ -85,12 +85,12 @@ public sealed class Checksum
         }
     }
 
-    private static string IdOf(DigestAlgorithm algorithm, IReadOnlyList<TensorDigest> tensors)
+    internal static string IdOf(DigestAlgorithm algorithm, IReadOnlyList<ManifestTensor> tensors)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData("weights-checkpoint-v1\0"u8);
         Append(hash, (ulong)tensors.Count);
-        foreach (TensorDigest tensor in tensors.OrderBy(static tensor => tensor.Tensor.Name, CodePointOrder.Instance))
+        foreach (ManifestTensor tensor in tensors.OrderBy(static tensor => tensor.Name, CodePointOrder.Instance))
         {
             hash.AppendData(Leaf(tensor));
         }
@@ -98,21 +98,21 @@ public sealed class Checksum
         return algorithm == DigestAlgorithm.Sha256 ? digits : $"{algorithm.Name()}:{digits}";
     }
 
-    private static byte[] Leaf(TensorDigest tensor)
+    private static byte[] Leaf(ManifestTensor tensor)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData("weights-tensor-v1\0"u8);
-        hash.AppendData(Encoding.UTF8.GetBytes(tensor.Tensor.DType.Name));
+        hash.AppendData(Encoding.UTF8.GetBytes(tensor.DType));
         hash.AppendData("\0"u8);
-        Append(hash, (ulong)tensor.Tensor.Shape.Rank);
-        foreach (long dimension in tensor.Tensor.Shape.Dimensions)
+        Append(hash, (ulong)tensor.Shape.Count);
+        foreach (long dimension in tensor.Shape)
         {
-            Append(hash, (ulong)dimension);
+            Append(hash, unchecked((ulong)dimension));
         }
-        byte[] name = Encoding.UTF8.GetBytes(tensor.Tensor.Name);
+        byte[] name = Encoding.UTF8.GetBytes(tensor.Name);
         Append(hash, (ulong)name.Length);
         hash.AppendData(name);
-        hash.AppendData(tensor.Digest);
+        hash.AppendData(Convert.FromHexString(tensor.Digest));
         return hash.GetHashAndReset();
     }
 

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 
 namespace Weights.Passes.Checksums;
@@ -14,6 +15,9 @@ public sealed record ListedFile(string Name, byte[] Digest, long? Bytes);
 /// <param name="Files">The files.</param>
 public sealed record FileList(HashAlgorithmName Algorithm, IReadOnlyList<ListedFile> Files)
 {
+    /// <summary>Whether the list has every file of its folder.</summary>
+    public bool IsComplete { get; private init; }
+
     private const string Tag = "SHA256 (";
 
     /// <summary>Reads <c>digest  name</c>, <c>digest *name</c> and <c>SHA256 (name) = digest</c>; lines that begin with a backslash have <c>\n</c>, <c>\r</c> and <c>\\</c> in their names.</summary>
@@ -27,7 +31,7 @@ public sealed record FileList(HashAlgorithmName Algorithm, IReadOnlyList<ListedF
         {
             number++;
             string rest = line.TrimEnd('\r');
-            if (rest.Length == 0)
+            if (rest.Length == 0 || rest[0] == '#')
             {
                 continue;
             }
@@ -40,9 +44,21 @@ public sealed record FileList(HashAlgorithmName Algorithm, IReadOnlyList<ListedF
             {
                 throw new WeightFileException(Fault.Corrupt, $"line {number:N0} is none that sha256sum prints; the list is damaged or of another kind");
             }
-            files.Add(new ListedFile(isEscaped ? name.Replace("\\n", "\n", StringComparison.Ordinal).Replace("\\r", "\r", StringComparison.Ordinal).Replace("\\\\", "\\", StringComparison.Ordinal) : name, Convert.FromHexString(digits), null));
+            files.Add(new ListedFile(isEscaped ? Unescaped(name) : name, Convert.FromHexString(digits), null));
         }
         return new FileList(HashAlgorithmName.SHA256, files);
+    }
+
+    private static string Unescaped(string name)
+    {
+        StringBuilder text = new();
+        for (int index = 0; index < name.Length; index++)
+        {
+            bool isEscape = name[index] == '\\' && index + 1 < name.Length;
+            index += isEscape ? 1 : 0;
+            text.Append(!isEscape ? name[index] : name[index] switch { 'n' => '\n', 'r' => '\r', var other => other });
+        }
+        return text.ToString();
     }
 
     /// <summary>Reads the manifest of an artifact: <c>{"contents": {path: {"digest": base64 of the MD5, "size": bytes}}}</c>.</summary>
@@ -57,7 +73,10 @@ public sealed record FileList(HashAlgorithmName Algorithm, IReadOnlyList<ListedF
                 [.. document.RootElement.GetProperty("contents").EnumerateObject().Select(static entry => new ListedFile(
                     entry.Name,
                     Md5(entry.Name, entry.Value.GetProperty("digest").GetString()),
-                    entry.Value.TryGetProperty("size", out JsonElement size) ? size.GetInt64() : null))]);
+                    entry.Value.TryGetProperty("size", out JsonElement size) ? size.GetInt64() : null))])
+            {
+                IsComplete = true,
+            };
         }
         catch (Exception error) when (error is JsonException or InvalidOperationException or KeyNotFoundException or FormatException)
         {

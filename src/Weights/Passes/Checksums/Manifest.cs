@@ -30,12 +30,11 @@ public sealed record Manifest(string Id, DigestAlgorithm Algorithm, IReadOnlyLis
     public static Manifest Of(Checksum checksum, IReadOnlyList<ManifestFile> files)
     {
         ArgumentNullException.ThrowIfNull(checksum);
-        return new Manifest(
-            checksum.Id,
-            checksum.Algorithm,
-            [.. checksum.Tensors.Select(static one => new ManifestTensor(one.Tensor.Name, one.Tensor.DType.Name, [.. one.Tensor.Shape.Dimensions], one.Tensor.Bytes.Length, Convert.ToHexStringLower(one.Digest)))],
-            files);
+        return new Manifest(checksum.Id, checksum.Algorithm, Listed(checksum.Tensors), files);
     }
+
+    internal static IReadOnlyList<ManifestTensor> Listed(IReadOnlyList<TensorDigest> tensors) =>
+        [.. tensors.Select(static one => new ManifestTensor(one.Tensor.Name, one.Tensor.DType.Name, [.. one.Tensor.Shape.Dimensions], one.Tensor.Bytes.Length, Convert.ToHexStringLower(one.Digest)))];
 
     /// <summary>Reads the JSON of a manifest.</summary>
     /// <exception cref="WeightFileException"><see cref="Fault.Corrupt"/>: it is none, or contradicts itself.</exception>
@@ -75,7 +74,10 @@ public sealed record Manifest(string Id, DigestAlgorithm Algorithm, IReadOnlyLis
             throw Corrupt($"names the tensor {WeightFileException.Quote(twice.Name)} twice");
         }
         List<ManifestFile> files = [.. root.GetProperty("files").EnumerateArray().Select(static file => new ManifestFile(Text(file, "name"), file.GetProperty("bytes").GetInt64(), Digits(file, "sha256", 32)))];
-        return new Manifest(Text(root, "id"), algorithm, tensors, files);
+        string id = Text(root, "id");
+        return id == Checksum.IdOf(algorithm, tensors)
+            ? new Manifest(id, algorithm, tensors, files)
+            : throw Corrupt("has an id that is not that of the tensors in it: it has been changed or cut short");
     }
 
     private static string Text(JsonElement element, string member) => element.GetProperty(member).GetString() ?? throw Corrupt($"has null for {member}");

@@ -82,7 +82,7 @@ internal sealed class ModelReader
         Origin origin = new(_input.Path, _format, variant + external, _input.Bytes.Length + _files.Bytes);
         if (model is null)
         {
-            return new Checkpoint(tensors, origin, _input) { LeftOut = leftOut };
+            return new Checkpoint(tensors, origin, _input) { LeftOut = leftOut, VerifiedFiles = options.Verify ? _files.Count : 0 };
         }
         List<Alias> aliases = [];
         foreach ((string name, string of) in PlainModel.Aliases(model))
@@ -98,6 +98,7 @@ internal sealed class ModelReader
             Metadata = WithSparseShapes(ModelSummary.Metadata(model), model),
             Aliases = aliases,
             LeftOut = leftOut,
+            VerifiedFiles = options.Verify ? _files.Count : 0,
             Graph = PlainModel.Is(model) ? null : ModelSummary.Of(model),
             Original = PlainModel.Is(model) ? null : new OnnxModel(model, _skeleton, all),
         };
