@@ -41,7 +41,7 @@ internal static class DiffJson
             line.WriteNumber("different_count", module.Different);
             Json.Real(line, "relative_l2", module.RelativeL2);
         });
-        Json.Objects(writer, "ties", report.Diff.Ties, static (line, tie) =>
+        Json.Objects(writer, "ties", report.Diff.TieChanges, static (line, tie) =>
         {
             line.WriteString("name", tie.Name);
             line.WriteString("of", tie.Of);

@@ -33,15 +33,15 @@ internal static class DiffMarkdown
         {
             WriteTensors(changed, report.Request.HasRanks, writer);
         }
-        if (report.Diff.Ties.Count > 0)
+        if (report.Diff.TieChanges.Count > 0)
         {
             writer.WriteLine();
         }
-        foreach (TieDiff tie in report.Diff.Ties.Take(MostTensors))
+        foreach (TieDiff tie in report.Diff.TieChanges.Take(MostTensors))
         {
             writer.WriteLine($"- {Code(tie.Name)} {(tie.IsTied ? "is tied now to" : "is no longer tied to")} {Code(tie.Of)}");
         }
-        WriteRest(writer, report.Diff.Ties.Count - MostTensors, "tie");
+        WriteRest(writer, report.Diff.TieChanges.Count - MostTensors, "tie");
     }
 
     private static void WriteTensors(List<TensorDiff> changed, bool hasRanks, TextWriter writer)

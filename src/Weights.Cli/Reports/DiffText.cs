@@ -25,7 +25,7 @@ internal static class DiffText
             new Table<TensorDiff>("tensor", static tensor => Printable.Escape(tensor.Name), [.. Columns(report, changed)]).Write(changed, channel);
         }
         WriteLines([.. changed.Where(static tensor => DiffReport.Relation(tensor) is not null).Select(static tensor => $"{tensor.Name}: {DiffReport.Relation(tensor)}")], channel);
-        WriteLines([.. report.Diff.Ties.Select(DiffReport.Words)], channel);
+        WriteLines([.. report.Diff.TieChanges.Select(DiffReport.Words)], channel);
     }
 
     private static void WriteVerdict(DiffReport report, Channel channel)

@@ -7,7 +7,7 @@ public sealed class CheckpointDiff
 
     private CheckpointDiff(Checkpoint a, Checkpoint b, IReadOnlyList<TensorDiff> tensors, IReadOnlyList<TieDiff> ties, Tolerance tolerance)
     {
-        (A, B, Tensors, Ties, _tolerance) = (a, b, tensors, ties, tolerance);
+        (A, B, Tensors, TieChanges, _tolerance) = (a, b, tensors, ties, tolerance);
         Compared = tensors.Count(static tensor => tensor.A.Count > 0 && tensor.B.Count > 0);
         IsSame = Compared > 0 && tensors.All(IsAccepted);
     }
@@ -22,7 +22,7 @@ public sealed class CheckpointDiff
     public IReadOnlyList<TensorDiff> Tensors { get; }
 
     /// <summary>Names that share a tensor in one and not in the other. The tensors are the same all the same, or are listed.</summary>
-    public IReadOnlyList<TieDiff> Ties { get; }
+    public IReadOnlyList<TieDiff> TieChanges { get; }
 
     /// <summary>How many tensors have a counterpart.</summary>
     public int Compared { get; }

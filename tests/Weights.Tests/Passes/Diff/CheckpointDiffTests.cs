@@ -112,9 +112,9 @@ public sealed class CheckpointDiffTests : IDisposable
         using Checkpoint untied = Samples.Checkpoint(Model());
         CheckpointDiff diff = CheckpointDiff.Compare(tied, untied, new DiffOptions());
         Assert.True(diff.IsSame);
-        Assert.Equal([new TieDiff("value", "key", false)], diff.Ties);
-        Assert.Equal([new TieDiff("value", "key", true)], CheckpointDiff.Compare(untied, tied, new DiffOptions()).Ties);
-        Assert.Empty(CheckpointDiff.Compare(tied, tied, new DiffOptions()).Ties);
+        Assert.Equal([new TieDiff("value", "key", false)], diff.TieChanges);
+        Assert.Equal([new TieDiff("value", "key", true)], CheckpointDiff.Compare(untied, tied, new DiffOptions()).TieChanges);
+        Assert.Empty(CheckpointDiff.Compare(tied, tied, new DiffOptions()).TieChanges);
     }
 
     [Fact]
