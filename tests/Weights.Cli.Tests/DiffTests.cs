@@ -46,7 +46,7 @@ public sealed class DiffTests : IDisposable
     [InlineData("--color=always")]
     public void Names_are_text_in_every_report(string option)
     {
-        const string name = "<b>|`x`\n# ]]>\u001B[2J\uFFFE";
+        const string name = """<b>|`x`\n# ]]>\u001B[2J\uFFFE"""; // As JSON has it.
         SparseFile.WithOneTensor(_folder.File("a.safetensors"), 4, name);
         SparseFile.WithOneTensor(_folder.File("b.safetensors"), 8, name);
 
