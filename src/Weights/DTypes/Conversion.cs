@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes;
 
@@ -9,15 +10,21 @@ internal delegate void BlockConversion(ReadOnlySpan<byte> source, Span<byte> tar
 
 /// <summary>
 /// Conversions between element types, each rounding once: through doubles, which hold every number of every type but the
-/// 64-bit integers, which go their own way.
+/// 64-bit integers, which go their own way, and of quantised types, which are floats.
 /// </summary>
 internal static class Conversion
 {
+    // 8192 floats are as many bytes.
+    private const int BatchFloats = 8192;
+
     // 4096 doubles are 32 KB: they stay in the first-level cache between decoding and encoding.
     private const int BatchNumbers = 4096;
 
-    /// <summary>Whether elements of the one type can become elements of the other: complex numbers only complex ones, and the reverse.</summary>
-    public static bool Exists(DType from, DType to) => from.Components == to.Components;
+    /// <summary>
+    /// Whether elements of the one type can become elements of the other: complex numbers only complex ones, and the reverse; nothing those of a
+    /// quantised type that cannot be encoded without importances.
+    /// </summary>
+    public static bool Exists(DType from, DType to) => from.Components == to.Components && to is not QuantizedDType { Importances: Importances.Required };
 
     /// <summary>The conversion of <paramref name="from"/> to <paramref name="to"/>, for which <see cref="Exists"/> is true.</summary>
     public static BlockConversion Between(DType from, DType to)
@@ -25,6 +32,10 @@ internal static class Conversion
         if (Vector256.IsHardwareAccelerated && HalfFloats.Between(from, to) is { } direct)
         {
             return direct;
+        }
+        if ((from is QuantizedDType || to is QuantizedDType) && FloatDecoder(from) is { } toFloats && FloatEncoder(to) is { } ofFloats)
+        {
+            return (source, target) => ThroughFloats(toFloats, from, source, ofFloats, to, target);
         }
         if (from == DType.I64 || from == DType.U64)
         {
@@ -42,6 +53,36 @@ internal static class Conversion
             common += from.BlockLength;
         }
         return common;
+    }
+
+    // Null for types with numbers that a float does not hold, which go through doubles.
+    private static BlockConversion? FloatDecoder(DType from) =>
+        from is QuantizedDType quantized ? (source, floats) => quantized.DecodeFloats(source, MemoryMarshal.Cast<byte, float>(floats))
+        : from == DType.F32 ? static (source, floats) => source.CopyTo(floats)
+        : Vector256.IsHardwareAccelerated ? HalfFloats.Between(from, DType.F32) : null;
+
+    private static BlockConversion? FloatEncoder(DType to) =>
+        to is QuantizedDType quantized ? (floats, target) => quantized.EncodeRow(MemoryMarshal.Cast<byte, float>(floats), [], target)
+        : to == DType.F32 ? static (floats, target) => floats.CopyTo(target)
+        : Vector256.IsHardwareAccelerated ? HalfFloats.Between(DType.F32, to) : null;
+
+    private static void ThroughFloats(BlockConversion decode, DType from, ReadOnlySpan<byte> source, BlockConversion encode, DType to, Span<byte> target)
+    {
+        int common = CommonBlockLength(from, to);
+        int batch = Math.Max(1, BatchFloats / common) * common;
+        float[] floats = ArrayPool<float>.Shared.Rent(batch);
+        for (long left = (long)source.Length / from.BlockBytes * from.BlockLength; left > 0; left -= batch)
+        {
+            int elements = (int)Math.Min(batch, left);
+            int sourceBytes = elements / from.BlockLength * from.BlockBytes;
+            int targetBytes = elements / to.BlockLength * to.BlockBytes;
+            Span<byte> values = MemoryMarshal.AsBytes(floats.AsSpan(0, elements));
+            decode(source[..sourceBytes], values);
+            encode(values, target[..targetBytes]);
+            source = source[sourceBytes..];
+            target = target[targetBytes..];
+        }
+        ArrayPool<float>.Shared.Return(floats);
     }
 
     private static BlockConversion FromWideIntegers(DType from, DType to)

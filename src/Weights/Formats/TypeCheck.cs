@@ -46,9 +46,13 @@ internal static class TypeCheck
         return names.Count <= shown ? first : $"{first} and {names.Count - shown:N0} more";
     }
 
-    // The narrowest type of the same kind that is no narrower; packed floats become one that holds all their numbers.
+    // The narrowest type of the same kind that is no narrower; packed and quantised floats become one that holds all their numbers.
     private static DType Substitute(DType dtype, IReadOnlyList<DType> stored)
     {
+        if (dtype.Kind == DTypeKind.Quantized)
+        {
+            return DType.F32;
+        }
         if (dtype == DType.F4 && stored.Contains(DType.F8E4M3))
         {
             return DType.F8E4M3;

@@ -19,11 +19,14 @@ public enum DTypeKind
 
     /// <summary>Pairs of floating-point numbers: real part, imaginary part.</summary>
     Complex,
+
+    /// <summary>Floating-point numbers in blocks that share scales.</summary>
+    Quantized,
 }
 
 /// <summary>
 /// An element type, seen as a block: <see cref="BlockLength"/> elements in <see cref="BlockBytes"/> bytes. A scalar is a
-/// block of one; 2-bit numbers are (4, 1), 4-bit ones (2, 1), 6-bit ones (4, 3).
+/// block of one; 2-bit numbers are (4, 1), 4-bit ones (2, 1), 6-bit ones (4, 3), those of quantised types such as (32, 18).
 /// </summary>
 /// <remarks>
 /// Each type is registered from its own file in <c>DTypes/</c>, as a property of this class; none is listed anywhere.
@@ -81,10 +84,14 @@ public abstract partial class DType
 
     /// <summary>
     /// Bytes of a tensor of this type and shape, the last of which may be partly filled if <see cref="PadsLastBlock"/>; null when
-    /// other blocks would not be whole, or when they are more than 63 bits can count.
+    /// other blocks would not be whole, those of quantised types within each row, or when they are more than 63 bits can count.
     /// </summary>
     public long? ByteCount(Shape shape)
     {
+        if (Kind == DTypeKind.Quantized && (shape.Rank == 0 || shape[shape.Rank - 1] % BlockLength != 0))
+        {
+            return null;
+        }
         (long blocks, long rest) = Math.DivRem(shape.ElementCount, BlockLength);
         if (rest != 0 && PadsLastBlock)
         {

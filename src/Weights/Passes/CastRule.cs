@@ -6,14 +6,21 @@ namespace Weights.Passes;
 public sealed class CastRule
 {
     /// <summary>A rule.</summary>
-    /// <exception cref="ArgumentException">One type is complex and the other is not: there is no such conversion that loses nothing or means one thing.</exception>
+    /// <exception cref="ArgumentException">
+    /// One type is complex and the other is not: there is no such conversion that loses nothing or means one thing; or the new type is one that is
+    /// encoded by importances only.
+    /// </exception>
     public CastRule(DType from, DType to)
     {
         ArgumentNullException.ThrowIfNull(from);
         ArgumentNullException.ThrowIfNull(to);
         if (!Conversion.Exists(from, to))
         {
-            throw new ArgumentException($"{from} cannot become {to}: complex numbers are only cast to complex numbers, and others only to others", nameof(to));
+            throw new ArgumentException(
+                from.Components == to.Components
+                    ? $"{from} cannot become {to}, which is encoded by how much each column matters; 'weights quantize' does it with an importance matrix"
+                    : $"{from} cannot become {to}: complex numbers are only cast to complex numbers, and others only to others",
+                nameof(to));
         }
         (From, To) = (from, to);
     }

@@ -44,7 +44,7 @@ public static class Casting
     private static Tensor Cast(Tensor tensor, DType target)
     {
         return target.ByteCount(tensor.Shape) is null
-            ? throw new WeightFileException(Fault.Unsupported, $"its {tensor.Shape.ElementCount} elements are not whole blocks of {target}, which are {target.BlockLength} elements each; exclude it or cast to another type", tensor: tensor.Name)
+            ? throw new WeightFileException(Fault.Unsupported, $"its {(target.Kind == DTypeKind.Quantized ? $"rows of shape {tensor.Shape}" : $"{tensor.Shape.ElementCount} elements")} are not whole blocks of {target}, which are {target.BlockLength} elements each; exclude it or cast to another type", tensor: tensor.Name)
             : new Tensor(tensor.Name, target, tensor.Shape, CastBytes.Create(tensor, target));
     }
 

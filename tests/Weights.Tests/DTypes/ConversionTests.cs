@@ -52,7 +52,8 @@ public class ConversionTests
     [Fact]
     public void Any_real_type_becomes_any_other_as_if_through_doubles()
     {
-        DType[] types = [.. DType.All.Where(static dtype => dtype.Components == 1)];
+        // Quantised types go through floats.
+        DType[] types = [.. DType.All.Where(static dtype => dtype.Components == 1 && dtype.Kind != DTypeKind.Quantized)];
         Assert.True(types.Length > 20);
         foreach (DType from in types)
         {

@@ -90,6 +90,16 @@ public class DTypeTests
     }
 
     [Fact]
+    public void ByteCount_of_a_quantised_type_is_of_whole_blocks_in_every_row()
+    {
+        Assert.Equal(5 * 2 * 34, DType.Q8_0.ByteCount(new Shape(5, 64)));
+        Assert.Equal(0, DType.Q8_0.ByteCount(new Shape(0, 32)));
+        Assert.Null(DType.Q8_0.ByteCount(new Shape(64, 5)));
+        Assert.Null(DType.Q8_0.ByteCount(new Shape(2, 16)));
+        Assert.Null(DType.Q8_0.ByteCount(Shape.Scalar));
+    }
+
+    [Fact]
     public void Types_of_several_elements_to_a_byte_pad_the_last_one() =>
         Assert.Equal(["F4", "I2", "I4", "U2", "U4"], DType.All.Where(static dtype => dtype.PadsLastBlock).Select(static dtype => dtype.Name));
 

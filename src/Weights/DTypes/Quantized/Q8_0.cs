@@ -1,0 +1,74 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Weights.DTypes.Quantized;
+
+namespace Weights.DTypes.Quantized
+{
+    /// <summary>
+    /// 32 numbers in 34 bytes: a scale and 8-bit integers, 8.5 bits each.
+    /// <code>
+    /// byte  0 1        2 … 33
+    ///       d (F16)    q₀ … q₃₁ (I8)          x = d · q
+    /// </code>
+    /// d = max |x| / 127. Source: ggml, <c>block_q8_0</c>.
+    /// </summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 1)]
+    internal struct Q8_0 : IQuantizedBlock<Q8_0>
+    {
+        private Scale _d;
+        private Integers _q;
+
+        public static string Name => "Q8_0";
+
+        public static int Length => 32;
+
+        public static void Decode(in Q8_0 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            for (int index = 0; index < Length; index++)
+            {
+                values[index] = d * block._q[index];
+            }
+        }
+
+        public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q8_0> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                Encode(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void Encode(ReadOnlySpan<float> values, ref Q8_0 block)
+        {
+            float largest = 0;
+            foreach (float value in values)
+            {
+                // Not Math.Max, which would return a NaN.
+                largest = largest > Math.Abs(value) ? largest : Math.Abs(value);
+            }
+            float d = largest / 127;
+            float inverse = d != 0 ? 1 / d : 0;
+            block._d = Scale.Of(d);
+            for (int index = 0; index < Length; index++)
+            {
+                block._q[index] = unchecked((sbyte)Rounding.Truncate(MathF.Round(values[index] * inverse, MidpointRounding.AwayFromZero)));
+            }
+        }
+
+        [InlineArray(32)]
+        private struct Integers
+        {
+            private sbyte _first;
+        }
+    }
+}
+
+namespace Weights
+{
+    public abstract partial class DType
+    {
+        /// <summary>ggml's 8-bit blocks: 32 numbers and their scale in 34 bytes.</summary>
+        public static DType Q8_0 { get; } = Register(new QuantizedType<Q8_0>());
+    }
+}
