@@ -31,11 +31,15 @@ internal static class TypeCheck
         foreach (IGrouping<DType, Tensor> group in refused.GroupBy(static tensor => tensor.DType))
         {
             types.Add($"{group.Key.Name} ({Some([.. group.Select(static tensor => tensor.Name)])})");
-            casts.Add($"--cast {group.Key.Name}={Substitute(group.Key, stored).Name}");
+            if (Substitute(group.Key, stored) is { } substitute)
+            {
+                casts.Add($"--cast {group.Key.Name}={substitute.Name}");
+            }
         }
         if (types.Count > 0)
         {
-            throw new WeightFileException(Fault.Unsupported, $"{because(string.Join(" or ", types))}; convert with {string.Join(' ', casts)} or leave out with --exclude");
+            string remedy = casts.Count == 0 ? "" : $"convert with {string.Join(' ', casts)} or ";
+            throw new WeightFileException(Fault.Unsupported, $"{because(string.Join(" or ", types))}; {remedy}leave out with --exclude");
         }
     }
 
@@ -46,8 +50,9 @@ internal static class TypeCheck
         return names.Count <= shown ? first : $"{first} and {names.Count - shown:N0} more";
     }
 
-    // The narrowest type of the same kind that is no narrower; packed and quantised floats become one that holds all their numbers.
-    private static DType Substitute(DType dtype, IReadOnlyList<DType> stored)
+    // The narrowest type of the same kind that is no narrower; packed and quantised floats become one that holds all their numbers, and where there
+    // are only signed integers, others become those. Null where there is nothing like it.
+    private static DType? Substitute(DType dtype, IReadOnlyList<DType> stored)
     {
         if (dtype.Kind == DTypeKind.Quantized)
         {
@@ -57,9 +62,18 @@ internal static class TypeCheck
         {
             return DType.F8E4M3;
         }
-        DType[] sameKind = [.. stored.Where(type => type.Kind == dtype.Kind && type.BlockLength == 1)];
-        double bits = dtype.BlockLength > 1 && dtype.Kind == DTypeKind.Float ? 16 : dtype.BitsPerElement;
+        return Narrowest(dtype.Kind, dtype.BlockLength > 1 && dtype.Kind == DTypeKind.Float ? 16 : dtype.BitsPerElement, stored) ?? (dtype.Kind switch
+        {
+            DTypeKind.Bool => Narrowest(DTypeKind.Unsigned, 8, stored) ?? Narrowest(DTypeKind.Signed, 8, stored),
+            DTypeKind.Unsigned => Narrowest(DTypeKind.Signed, dtype.BitsPerElement + 1, stored),
+            _ => null,
+        });
+    }
+
+    private static DType? Narrowest(DTypeKind kind, double bits, IReadOnlyList<DType> stored)
+    {
+        DType[] sameKind = [.. stored.Where(type => type.Kind == kind && type.BlockLength == 1)];
         return sameKind.Where(type => type.BitsPerElement >= bits).MinBy(static type => type.BitsPerElement)
-            ?? sameKind.MaxBy(static type => type.BitsPerElement)!;
+            ?? sameKind.MaxBy(static type => type.BitsPerElement);
     }
 }

@@ -1,8 +1,8 @@
-namespace Weights.Formats.Safetensors;
+namespace Weights.Formats;
 
 /// <summary>
-/// Names that are one tensor. The format has none: the library's <c>save_model</c> writes the first name in the order of code points, and
-/// for each other name an entry in the metadata, from that name to the written one.
+/// Names that are one tensor, for formats that have none, as the safetensors library's <c>save_model</c> writes them: the first name in the order of code
+/// points, and for each other name an entry in the metadata, from that name to the written one.
 /// </summary>
 internal static class Ties
 {
@@ -77,7 +77,7 @@ internal static class Ties
     {
         Tensor tensor = checkpoint.Find(name)!;
         Tensor written = checkpoint.Find(kept)!;
-        return name is not (FormatKey or HeaderReader.MetadataKey) && checkpoint.Metadata[name] is null
+        return name != FormatKey && checkpoint.Metadata[name] is null
             && tensor.DType == written.DType && tensor.Shape == written.Shape;
     }
 
@@ -85,7 +85,7 @@ internal static class Ties
     {
         foreach ((string name, string kept) in dropped)
         {
-            ledger.Add(LedgerKind.Deduplicated, name, $"is the same tensor as {WeightFileException.Quote(kept)}, under which it is written once; the metadata says so, as the format's own library records it");
+            ledger.Add(LedgerKind.Deduplicated, name, $"is the same tensor as {WeightFileException.Quote(kept)}, under which it is written once; the metadata says so, as the safetensors library records it");
         }
         if (untied.Count > 0)
         {
