@@ -41,18 +41,12 @@ namespace Weights.DTypes.Quantized
 
         private static void Encode(ReadOnlySpan<float> values, ref Q8_0 block)
         {
-            float largest = 0;
-            foreach (float value in values)
-            {
-                // Not Math.Max, which would return a NaN.
-                largest = largest > Math.Abs(value) ? largest : Math.Abs(value);
-            }
-            float d = largest / 127;
+            float d = Spread.Magnitude(values) / 127;
             float inverse = d != 0 ? 1 / d : 0;
             block._d = Scale.Of(d);
             for (int index = 0; index < Length; index++)
             {
-                block._q[index] = unchecked((sbyte)Rounding.Truncate(MathF.Round(values[index] * inverse, MidpointRounding.AwayFromZero)));
+                block._q[index] = unchecked((sbyte)Rounding.AwayFromZero(values[index] * inverse));
             }
         }
 

@@ -15,4 +15,8 @@ internal static class Rounding
     /// <summary>The integer towards zero; −2³¹ for NaN and what is beyond 32 bits, as x86's <c>cvttss2si</c>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Truncate(float value) => value is >= -2147483648f and < 2147483648f ? (int)value : int.MinValue;
+
+    /// <summary>The nearest integer, half away from zero; beyond 32 bits as <see cref="Truncate"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int AwayFromZero(float value) => Truncate(MathF.Round(value, MidpointRounding.AwayFromZero));
 }

@@ -10,7 +10,7 @@ internal static unsafe partial class Ggml
     private const string Library = "ggml-base";
 
     static Ggml() => NativeLibrary.SetDllImportResolver(typeof(Ggml).Assembly, static (name, _, _) =>
-        name == Library ? NativeLibrary.Load(Path.Combine(AppContext.BaseDirectory, "ggml", "libggml-base.so")) : 0);
+        name == Library ? Load() : 0);
 
     /// <summary>ggml's number of the type.</summary>
     /// <exception cref="ArgumentException">It has no type of that name.</exception>
@@ -26,13 +26,18 @@ internal static unsafe partial class Ggml
         throw new ArgumentException($"ggml has no type {name}", nameof(name));
     }
 
-    /// <summary>What <c>ggml_quantize_chunk</c> makes of a matrix.</summary>
+    /// <summary>What <c>ggml_quantize_chunk</c> makes of a matrix, or of the types that it has not, which are of multiplications, their own function.</summary>
     public static byte[] Quantize(QuantizedDType dtype, ReadOnlySpan<float> matrix, int columns, ReadOnlySpan<float> importances)
     {
         byte[] blocks = new byte[matrix.Length / dtype.BlockLength * dtype.BlockBytes];
         fixed (float* source = matrix, weights = importances)
         fixed (byte* target = blocks)
         {
+            if (dtype.Name is "Q8_1" or "Q8_K")
+            {
+                ((delegate* unmanaged<float*, byte*, long, void>)Export($"quantize_row_{CName(dtype.Name)}_ref"))(source, target, matrix.Length);
+                return blocks;
+            }
             nuint written = QuantizeChunk(TypeOf(dtype.Name), source, target, 0, matrix.Length / columns, columns, weights);
             Assert.Equal((nuint)blocks.Length, written);
         }
@@ -43,7 +48,7 @@ internal static unsafe partial class Ggml
     public static float[] Dequantize(QuantizedDType dtype, ReadOnlySpan<byte> blocks)
     {
         float[] values = new float[blocks.Length / dtype.BlockBytes * dtype.BlockLength];
-        nint decode = NativeLibrary.GetExport(NativeLibrary.Load(Path.Combine(AppContext.BaseDirectory, "ggml", "libggml-base.so")), "dequantize_row_" + CName(dtype.Name));
+        nint decode = Export("dequantize_row_" + CName(dtype.Name));
         fixed (byte* source = blocks)
         fixed (float* target = values)
         {
@@ -51,6 +56,23 @@ internal static unsafe partial class Ggml
         }
         return values;
     }
+
+    /// <summary>What ggml's cast of numbers to 16 bits makes: <c>ggml_fp32_to_fp16_row</c> or <c>ggml_fp32_to_bf16_row</c>.</summary>
+    public static ushort[] Narrow(DType dtype, ReadOnlySpan<float> numbers)
+    {
+        ushort[] halves = new ushort[numbers.Length];
+        nint narrow = Export(dtype == DType.F16 ? "ggml_fp32_to_fp16_row" : "ggml_fp32_to_bf16_row");
+        fixed (float* source = numbers)
+        fixed (ushort* target = halves)
+        {
+            ((delegate* unmanaged<float*, ushort*, long, void>)narrow)(source, target, numbers.Length);
+        }
+        return halves;
+    }
+
+    private static nint Load() => NativeLibrary.Load(Path.Combine(AppContext.BaseDirectory, "ggml", "libggml-base.so"));
+
+    private static nint Export(string name) => NativeLibrary.GetExport(Load(), name);
 
     // dequantize_row_q4_K, but dequantize_row_iq4_nl.
     private static string CName(string name) => name.EndsWith("_K", StringComparison.Ordinal) ? name[..^1].ToLowerInvariant() + "K" : name.ToLowerInvariant();

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Weights.DTypes;
 using Weights.DTypes.Quantized;
 
 namespace Weights.Tests.DTypes.Quantized;
@@ -9,12 +10,13 @@ public class ReferenceTests
     private const int Rows = 24;
     private const int Columns = 1024;
 
+    // ggml has no decoder of Q8_1.
+    public static TheoryData<string> DecodedTypes => [.. DType.All.OfType<QuantizedDType>().Select(static dtype => dtype.Name).Where(static name => name != "Q8_1")];
+
     public static TheoryData<string> Types => [.. DType.All.OfType<QuantizedDType>().Select(static dtype => dtype.Name)];
 
-    public static TheoryData<string> EncodedTypes => [.. DType.All.OfType<QuantizedDType>().Select(static dtype => dtype.Name).Except(["Q8_1", "Q8_K"])]; // Not by ggml_quantize_chunk.
-
     [Theory]
-    [MemberData(nameof(EncodedTypes))]
+    [MemberData(nameof(Types))]
     public void Encoded_as_by_ggml(string name)
     {
         QuantizedDType dtype = Quantized(name);
@@ -40,7 +42,7 @@ public class ReferenceTests
     }
 
     [Theory]
-    [MemberData(nameof(Types))]
+    [MemberData(nameof(DecodedTypes))]
     public void Any_bytes_are_decoded_as_by_ggml(string name)
     {
         QuantizedDType dtype = Quantized(name);
@@ -56,7 +58,39 @@ public class ReferenceTests
         }
     }
 
-    private static readonly string[] Kinds = ["of a normal distribution", "uniform, positive", "few and large", "integers", "tiny", "huge", "sparse", "constant", "of many magnitudes"];
+    [Fact]
+    public void Q8_1_is_decoded_as_Q8_0()
+    {
+        byte[] blocks = new byte[1000 * 36];
+        new Random(12).NextBytes(blocks);
+        byte[] withoutSums = [.. blocks.Chunk(36).SelectMany(static block => (byte[])[.. block[..2], .. block[4..]])];
+        float[] expected = new float[32 * 1000];
+        float[] values = new float[32 * 1000];
+        Quantized("Q8_0").DecodeFloats(withoutSums, expected);
+        Quantized("Q8_1").DecodeFloats(blocks, values);
+        Assert.Equal(expected, values);
+    }
+
+    [Theory]
+    [InlineData("F16")]
+    [InlineData("BF16")]
+    public void Halves_are_as_by_ggml(string name)
+    {
+        DType dtype = DType.TryParse(name, out DType half) ? half : throw new ArgumentException(name);
+        // All upper halves of a number, with lower halves at, next to and far from where rounding changes.
+        uint[] lower = [0, 1, 0x0FFF, 0x1000, 0x1001, 0x1FFF, 0x2FFF, 0x3000, 0x3001, 0x7FFF, 0x8000, 0x8001, 0xABCD, 0xFFFF];
+        float[] numbers = [.. Enumerable.Range(0, 1 << 16).SelectMany(upper => lower.Select(bits => BitConverter.UInt32BitsToSingle(((uint)upper << 16) | bits)))];
+        ushort[] expected = Ggml.Narrow(dtype, numbers);
+        ushort[] actual = new ushort[numbers.Length];
+        Conversion.Between(DType.F32, dtype)(MemoryMarshal.AsBytes<float>(numbers), MemoryMarshal.AsBytes<ushort>(actual));
+        for (int index = 0; index < numbers.Length; index++)
+        {
+            // Payloads of NaNs are kept here and not by ggml.
+            Assert.True(expected[index] == actual[index] || float.IsNaN(numbers[index]), $"{numbers[index]:R}: {actual[index]:X4} instead of {expected[index]:X4}");
+        }
+    }
+
+    private static readonly string[] Kinds = ["of a normal distribution", "uniform, positive", "few and large", "integers", "tiny", "huge", "sparse", "constant", "of many magnitudes", "subnormal", "next to powers of two", "halves"];
 
     private static QuantizedDType Quantized(string name) => DType.TryParse(name, out DType dtype) ? (QuantizedDType)dtype : throw new ArgumentException(name);
 
@@ -77,6 +111,9 @@ public class ReferenceTests
                 5 => normal * 1e30,
                 6 => random.Next(8) == 0 ? normal : 0,
                 7 => index / Columns - 3,
+                9 => random.Next(-20, 20) * float.Epsilon,
+                10 => index % 32 != 0 ? 0 : Math.ScaleB((1 << 24) - random.Next(100), random.Next(-170, 104)),
+                11 => random.Next(-14, 15) / 2.0,
                 _ => normal * Math.Pow(10, random.Next(-6, 4)),
             });
         }

@@ -1,0 +1,111 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Weights.DTypes.Quantized;
+
+namespace Weights.DTypes.Quantized
+{
+    /// <summary>
+    /// 64 numbers in 36 bytes: a scale for each sixteen and 4-bit floats, 4.5 bits each.
+    /// <code>
+    /// byte  0 … 3                   4 … 11           12 … 19            20 … 27            28 … 35
+    ///       d₀ … d₃ (UE4M3)         q₀ … q₁₅         q₁₆ … q₃₁          q₃₂ … q₄₇          q₄₈ … q₆₃ (E2M1)          x = d · q
+    /// </code>
+    /// Of sixteen numbers, the first eight are in the low nibbles. Scales are E4M3 without a sign, bias 7, 0x7F (and 0) being zero;
+    /// 6 · d is the largest magnitude. There is no scale of the whole tensor in the blocks. Source: ggml, <c>block_nvfp4</c>.
+    /// </summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 1)]
+    internal struct NVFP4 : IQuantizedBlock<NVFP4>
+    {
+        private const int SubBlock = 16;
+        private const byte LargestScale = 0x7E; // 448
+
+        // Halved, as all q are doubled.
+        private static readonly float[] s_halves = [.. Enumerable.Range(0, 256).Select(static bits => Half((byte)bits))];
+
+        private Scales _d;
+        private Floats _q;
+
+        public static string Name => "NVFP4";
+
+        public static int Length => 64;
+
+        public static void Decode(in NVFP4 block, Span<float> values)
+        {
+            for (int index = 0; index < Length; index++)
+            {
+                int position = index % SubBlock;
+                byte pair = block._q[(index / SubBlock * 8) + (position % 8)];
+                values[index] = DoubledF4.Values[position < 8 ? pair & 0xF : pair >> 4] * s_halves[block._d[index / SubBlock]];
+            }
+        }
+
+        public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<NVFP4> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                for (int subBlock = 0; subBlock < Length / SubBlock; subBlock++)
+                {
+                    blocks[index].Encode(subBlock, row.Slice((index * Length) + (subBlock * SubBlock), SubBlock));
+                }
+            }
+        }
+
+        private void Encode(int subBlock, ReadOnlySpan<float> numbers)
+        {
+            byte scale = ScaleOf(Math.Abs(Spread.Farthest(numbers)) / 6);
+            _d[subBlock] = scale;
+            float half = s_halves[scale];
+            for (int index = 0; index < 8; index++)
+            {
+                _q[(subBlock * 8) + index] = (byte)(DoubledF4.Nearest(numbers[index], half) | (DoubledF4.Nearest(numbers[index + 8], half) << 4));
+            }
+        }
+
+        private static float Half(byte bits)
+        {
+            int exponent = (bits >> 3) & 0xF;
+            int fraction = bits & 7;
+            float value = exponent == 0 ? MathF.ScaleB(fraction, -9) : MathF.ScaleB(1 + (fraction / 8f), exponent - 7);
+            return bits is 0 or 0x7F ? 0 : value * 0.5f;
+        }
+
+        // Half up, not to even, from the first bit that is cut off.
+        private static byte ScaleOf(float value)
+        {
+            if (!(value > 0))
+            {
+                return 0;
+            }
+            uint bits = BitConverter.SingleToUInt32Bits(Math.Min(value, 448));
+            int exponent = (int)(bits >> 23) - 127 + 7;
+            if (exponent <= 0)
+            {
+                return (byte)Math.Min(7, (int)((value * 512) + 0.5f));
+            }
+            // The carry of the fraction is one more of the exponent. From 256 on, all is the largest.
+            int code = (exponent << 3) + (int)((bits >> 20) & 7) + (int)((bits >> 19) & 1);
+            return code < 15 << 3 ? (byte)code : LargestScale;
+        }
+
+        [InlineArray(4)]
+        private struct Scales
+        {
+            private byte _first;
+        }
+
+        [InlineArray(32)]
+        private struct Floats
+        {
+            private byte _first;
+        }
+    }
+}
+
+namespace Weights
+{
+    public abstract partial class DType
+    {
+        /// <summary>NVIDIA's 4-bit floats as ggml arranges them: 64 numbers and a scale for each sixteen in 36 bytes.</summary>
+        public static DType NVFP4 { get; } = Register(new QuantizedType<NVFP4>());
+    }
+}

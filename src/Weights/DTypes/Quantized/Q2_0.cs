@@ -1,0 +1,70 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Weights.DTypes.Quantized;
+
+namespace Weights.DTypes.Quantized
+{
+    /// <summary>
+    /// 64 numbers in 18 bytes: a scale and 2-bit integers, 2.25 bits each.
+    /// <code>
+    /// byte  0 1        2 … 17
+    ///       d (F16)    q₀ … q₆₃ (U2, lowest bits first)          x = d · (q − 1)
+    /// </code>
+    /// d is the largest magnitude. Source: ggml, <c>block_q2_0</c>.
+    /// </summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 1)]
+    internal struct Q2_0 : IQuantizedBlock<Q2_0>
+    {
+        private Scale _d;
+        private Pairs _q;
+
+        public static string Name => "Q2_0";
+
+        public static int Length => 64;
+
+        public static void Decode(in Q2_0 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            for (int index = 0; index < Length; index++)
+            {
+                values[index] = (((block._q[index / 4] >> (index % 4 * 2)) & 3) - 1) * d;
+            }
+        }
+
+        public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q2_0> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                Encode(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void Encode(ReadOnlySpan<float> values, ref Q2_0 block)
+        {
+            float d = Math.Abs(Spread.Farthest(values));
+            float inverse = d > 0 ? 1 / d : 0;
+            block._d = Scale.Of(d);
+            block._q = default;
+            for (int index = 0; index < Length; index++)
+            {
+                int level = Math.Clamp(Rounding.AwayFromZero(values[index] * inverse) + 1, 0, 3);
+                block._q[index / 4] |= (byte)(level << (index % 4 * 2));
+            }
+        }
+
+        [InlineArray(16)]
+        private struct Pairs
+        {
+            private byte _first;
+        }
+    }
+}
+
+namespace Weights
+{
+    public abstract partial class DType
+    {
+        /// <summary>ggml's 2-bit blocks: 64 numbers and their scale in 18 bytes.</summary>
+        public static DType Q2_0 { get; } = Register(new QuantizedType<Q2_0>());
+    }
+}

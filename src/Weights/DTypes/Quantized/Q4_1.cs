@@ -1,0 +1,86 @@
+using System.Runtime.InteropServices;
+using Weights.DTypes.Quantized;
+
+namespace Weights.DTypes.Quantized
+{
+    /// <summary>
+    /// 32 numbers in 20 bytes: a scale, a minimum and 4-bit integers, 5 bits each.
+    /// <code>
+    /// byte  0 1        2 3        4 … 19
+    ///       d (F16)    m (F16)    q₀ … q₃₁ (U4)          x = d · q + m
+    /// </code>
+    /// m is the least number, m + 15 · d the greatest; with importances both are searched. Source: ggml, <c>block_q4_1</c>.
+    /// </summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 1)]
+    internal struct Q4_1 : IQuantizedBlock<Q4_1>
+    {
+        private const int Largest = 15;
+
+        private Scale _d;
+        private Scale _m;
+        private Nibbles _q;
+
+        public static string Name => "Q4_1";
+
+        public static int Length => 32;
+
+        public static Importances Importances => Importances.Optional;
+
+        public static void Decode(in Q4_1 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            float m = block._m.Value;
+            for (int index = 0; index < Length; index++)
+            {
+                values[index] = (block._q.Number(index) * d) + m;
+            }
+        }
+
+        public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q4_1> blocks)
+        {
+            Span<float> weights = stackalloc float[Length];
+            Span<byte> levels = stackalloc byte[Length];
+            float square = importances.IsEmpty ? 0 : ErrorWeights.SumOfSquares(row) / row.Length;
+            AffineSearch search = AffineSearch.WithImportances(Largest);
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                ReadOnlySpan<float> numbers = row.Slice(index * Length, Length);
+                (float d, float m) = (0, 0);
+                if (importances.IsEmpty)
+                {
+                    (d, m) = Round(numbers, levels);
+                }
+                else
+                {
+                    ErrorWeights.Weigh(numbers, importances.Slice(index * Length, Length), square, weights);
+                    (d, m) = search.Run(numbers, weights, levels);
+                    m = -m;
+                }
+                blocks[index]._d = Scale.Of(d);
+                blocks[index]._m = Scale.Of(m);
+                blocks[index]._q.Pack(levels);
+            }
+        }
+
+        private static (float Scale, float Minimum) Round(ReadOnlySpan<float> numbers, Span<byte> levels)
+        {
+            (float least, float greatest) = Spread.Bounds(numbers);
+            float d = (greatest - least) / Largest;
+            float inverse = d != 0 ? 1 / d : 0;
+            for (int index = 0; index < Length; index++)
+            {
+                levels[index] = unchecked((byte)Math.Min(Largest, (int)(sbyte)Rounding.Truncate(((numbers[index] - least) * inverse) + 0.5f)));
+            }
+            return (d, least);
+        }
+    }
+}
+
+namespace Weights
+{
+    public abstract partial class DType
+    {
+        /// <summary>ggml's 4-bit blocks above a minimum: 32 numbers, their scale and minimum in 20 bytes.</summary>
+        public static DType Q4_1 { get; } = Register(new QuantizedType<Q4_1>());
+    }
+}

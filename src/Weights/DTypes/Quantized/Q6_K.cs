@@ -1,0 +1,129 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Weights.DTypes.Quantized;
+
+namespace Weights.DTypes.Quantized
+{
+    /// <summary>
+    /// 256 numbers in 210 bytes: 6-bit integers in sub-blocks of 16 with a scale of 8 bits each, 6.5625 bits each.
+    /// <code>
+    /// byte      0 … 31            32 … 63          64 … 95             96 … 127          128 … 159        160 … 191         192 … 207          208 209
+    /// bit 0 1   q₀ … q₃₁          q₃₂ … q₆₃        q₁₂₈ … q₁₅₉         q₁₆₀ … q₁₉₁       q₀ … q₃₁         q₁₂₈ … q₁₅₉       16 scales (I8)     d (F16)
+    /// bit 2 3     (lower four)      (lower four)     (lower four)        (lower four)    q₃₂ … q₆₃        q₁₆₀ … q₁₉₁
+    /// bit 4 5   q₆₄ … q₉₅         q₉₆ … q₁₂₇       q₁₉₂ … q₂₂₃         q₂₂₄ … q₂₅₅       q₆₄ … q₉₅        q₁₉₂ … q₂₂₃
+    /// bit 6 7     (lower four)      (lower four)     (lower four)        (lower four)    q₉₆ … q₁₂₇       q₂₂₄ … q₂₅₅     (upper two)
+    ///
+    /// x = d · scale · (q − 32)
+    /// </code>
+    /// Source: ggml, <c>block_q6_K</c>.
+    /// </summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 1)]
+    internal struct Q6_K : IQuantizedBlock<Q6_K>
+    {
+        private const int SubBlocks = 16;
+        private const int SubBlock = 16;
+        private const int Bound = 32;
+
+        private Low _low;
+        private BitPairs _high;
+        private Scales _scales;
+        private Scale _d;
+
+        public static string Name => "Q6_K";
+
+        public static int Length => SubBlocks * SubBlock;
+
+        public static Importances Importances => Importances.Optional;
+
+        public static void Decode(in Q6_K block, Span<float> values)
+        {
+            for (int index = 0; index < Length; index++)
+            {
+                int low = (block._low[(index / 128 * 64) + (index % 64)] >> (index % 128 / 64 * 4)) & 0xF;
+                values[index] = block._d.Value * block._scales[index / SubBlock] * ((low | (block._high.Number(index) << 4)) - Bound);
+            }
+        }
+
+        public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q6_K> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                Range range = (index * Length)..((index + 1) * Length);
+                Encode(row[range], importances.IsEmpty ? [] : importances[range], ref blocks[index]);
+            }
+        }
+
+        private static void Encode(ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, ref Q6_K block)
+        {
+            Span<float> scales = stackalloc float[SubBlocks];
+            Span<byte> levels = stackalloc byte[Length];
+            for (int index = 0; index < SubBlocks; index++)
+            {
+                Range range = (index * SubBlock)..((index + 1) * SubBlock);
+                scales[index] = ScaleSearch.Symmetric(numbers[range], importances.IsEmpty ? [] : importances[range], Bound, levels[range]);
+            }
+            float farthest = Spread.Farthest(scales);
+            if (Math.Abs(farthest) < ScaleSearch.Negligible)
+            {
+                block = default;
+                return;
+            }
+            float inverse = -128f / farthest;
+            block._d = Scale.Of(1 / inverse);
+            for (int index = 0; index < SubBlocks; index++)
+            {
+                block._scales[index] = unchecked((sbyte)Math.Min(127, Rounding.Nearest(inverse * scales[index])));
+            }
+            block.Requantize(numbers, levels);
+            block.Pack(levels);
+        }
+
+        // The levels for the rounded scales, but for those of a scale of zero.
+        private readonly void Requantize(ReadOnlySpan<float> numbers, Span<byte> levels)
+        {
+            for (int index = 0; index < SubBlocks; index++)
+            {
+                float d = _d.Value * _scales[index];
+                for (int number = index * SubBlock; d != 0 && number < (index + 1) * SubBlock; number++)
+                {
+                    levels[number] = (byte)(Math.Max(-Bound, Math.Min(Bound - 1, Rounding.Nearest(numbers[number] / d))) + Bound);
+                }
+            }
+        }
+
+        private void Pack(Span<byte> levels)
+        {
+            for (int index = 0; index < 128; index++)
+            {
+                int low = index + (index / 64 * 64);
+                _low[index] = (byte)((levels[low] & 0xF) | ((levels[low + 64] & 0xF) << 4));
+            }
+            foreach (ref byte level in levels)
+            {
+                level >>= 4;
+            }
+            _high.Pack(levels);
+        }
+
+        [InlineArray(128)]
+        private struct Low
+        {
+            private byte _first;
+        }
+
+        [InlineArray(SubBlocks)]
+        private struct Scales
+        {
+            private sbyte _first;
+        }
+    }
+}
+
+namespace Weights
+{
+    public abstract partial class DType
+    {
+        /// <summary>ggml's 6-bit super-blocks: 256 numbers in 210 bytes, each 16 with a scale.</summary>
+        public static DType Q6_K { get; } = Register(new QuantizedType<Q6_K>());
+    }
+}

@@ -1,0 +1,72 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Weights.DTypes.Quantized;
+
+namespace Weights.DTypes.Quantized
+{
+    /// <summary>
+    /// 32 numbers in 36 bytes: a scale, the sum and 8-bit integers, 9 bits each. Multiplications with Q4_1 and Q5_1 use it.
+    /// <code>
+    /// byte  0 1        2 3                 4 … 35
+    ///       d (F16)    s = d · Σ q (F16)   q₀ … q₃₁ (I8)          x = d · q
+    /// </code>
+    /// d = max |x| / 127. Source: ggml, <c>block_q8_1</c>.
+    /// </summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 1)]
+    internal struct Q8_1 : IQuantizedBlock<Q8_1>
+    {
+        private Scale _d;
+        private Scale _s;
+        private Integers _q;
+
+        public static string Name => "Q8_1";
+
+        public static int Length => 32;
+
+        public static void Decode(in Q8_1 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            for (int index = 0; index < Length; index++)
+            {
+                values[index] = d * block._q[index];
+            }
+        }
+
+        public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q8_1> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                Encode(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void Encode(ReadOnlySpan<float> values, ref Q8_1 block)
+        {
+            float d = Spread.Magnitude(values) / 127;
+            float inverse = d != 0 ? 1 / d : 0;
+            int sum = 0;
+            for (int index = 0; index < Length; index++)
+            {
+                block._q[index] = unchecked((sbyte)Rounding.AwayFromZero(values[index] * inverse));
+                sum += block._q[index];
+            }
+            block._d = Scale.Of(d);
+            block._s = Scale.Of(sum * d);
+        }
+
+        [InlineArray(32)]
+        private struct Integers
+        {
+            private sbyte _first;
+        }
+    }
+}
+
+namespace Weights
+{
+    public abstract partial class DType
+    {
+        /// <summary>ggml's 8-bit blocks with their sum: 32 numbers in 36 bytes, an intermediate of its multiplications.</summary>
+        public static DType Q8_1 { get; } = Register(new QuantizedType<Q8_1>());
+    }
+}

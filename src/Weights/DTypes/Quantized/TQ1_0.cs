@@ -1,0 +1,92 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Weights.DTypes.Quantized;
+
+namespace Weights.DTypes.Quantized
+{
+    /// <summary>
+    /// 256 numbers in 54 bytes: five base-3 digits to a byte and a scale, 1.6875 bits each; for ternary models (BitNet b1.58, TriLMs).
+    /// <code>
+    /// byte   0 … 31                             32 … 47                                48 … 51                            52 53
+    ///        q₀ q₃₂ q₆₄ q₉₆ q₁₂₈ …              q₁₆₀ q₁₇₆ q₁₉₂ q₂₀₈ q₂₂₄ …             q₂₄₀ q₂₄₄ q₂₄₈ q₂₅₂ …              d (F16)
+    ///
+    /// byte = ⌈(81 · first + 27 · second + 9 · third + 3 · fourth + fifth) · 256 / 243⌉          x = d · (q − 1)
+    /// </code>
+    /// A byte is the digits' fraction of 1 in 256ths: each multiplication by 3 brings out the next digit above the byte. In the last four
+    /// bytes the fifth digit is 0. d is the largest magnitude. Source: ggml, <c>block_tq1_0</c>.
+    /// </summary>
+    [StructLayout(LayoutKind.Sequential, Pack = 1)]
+    internal struct TQ1_0 : IQuantizedBlock<TQ1_0>
+    {
+        private Digits _q;
+        private Scale _d;
+
+        public static string Name => "TQ1_0";
+
+        public static int Length => 256;
+
+        // Runs of bytes: where they start, how many they are, which is also how far apart the numbers of a byte are, and how many each has.
+        private static readonly (int Byte, int Count, int Number, int Digits)[] s_runs = [(0, 32, 0, 5), (32, 16, 160, 5), (48, 4, 240, 4)];
+
+        public static void Decode(in TQ1_0 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            foreach ((int start, int count, int number, int digits) in s_runs)
+            {
+                for (int index = 0; index < count; index++)
+                {
+                    int fraction = block._q[start + index];
+                    for (int digit = 0; digit < digits; digit++)
+                    {
+                        fraction *= 3;
+                        values[number + index + (digit * count)] = ((fraction >> 8) - 1) * d;
+                        fraction &= 0xFF;
+                    }
+                }
+            }
+        }
+
+        public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<TQ1_0> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                Encode(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void Encode(ReadOnlySpan<float> values, ref TQ1_0 block)
+        {
+            float d = Spread.Magnitude(values);
+            float inverse = d != 0 ? 1 / d : 0;
+            block._d = Scale.Of(d);
+            foreach ((int start, int count, int number, int digits) in s_runs)
+            {
+                for (int index = 0; index < count; index++)
+                {
+                    int all = 0;
+                    for (int digit = 0; digit < 5; digit++)
+                    {
+                        int trit = digit < digits ? Rounding.AwayFromZero(values[number + index + (digit * count)] * inverse) + 1 : 0;
+                        all = unchecked((byte)((all * 3) + trit));
+                    }
+                    block._q[start + index] = unchecked((byte)(((all * 256) + 242) / 243));
+                }
+            }
+        }
+
+        [InlineArray(52)]
+        private struct Digits
+        {
+            private byte _first;
+        }
+    }
+}
+
+namespace Weights
+{
+    public abstract partial class DType
+    {
+        /// <summary>ggml's ternary blocks of base-3 digits: 256 numbers and their scale in 54 bytes.</summary>
+        public static DType TQ1_0 { get; } = Register(new QuantizedType<TQ1_0>());
+    }
+}
