@@ -50,16 +50,16 @@ internal static class GgufLayout
             }
             MetadataWriter.Write(head, (uint)TensorTypes.Number(tensor.DType));
             MetadataWriter.Write(head, (ulong)offset);
-            offset = Head.Aligned(offset + tensor.Bytes.Length, alignment);
+            offset = FileHead.Aligned(offset + tensor.Bytes.Length, alignment);
         }
         // A file without tensors ends with its metadata.
-        long start = shard.Tensors.Count == 0 ? head.WrittenCount : Head.Aligned(head.WrittenCount, alignment);
+        long start = shard.Tensors.Count == 0 ? head.WrittenCount : FileHead.Aligned(head.WrittenCount, alignment);
         List<Segment> segments = [new Segment(0, new MemoryBytes(head.WrittenMemory.ToArray()))];
         long next = start;
         foreach (Tensor tensor in shard.Tensors)
         {
             segments.Add(new Segment(next, tensor.Bytes, tensor.Name));
-            next = Head.Aligned(next + tensor.Bytes.Length - start, alignment) + start;
+            next = FileHead.Aligned(next + tensor.Bytes.Length - start, alignment) + start;
         }
         return new FileLayout { Name = shard.FileName, Length = next, Segments = segments };
     }
@@ -72,19 +72,19 @@ internal static class GgufLayout
     ];
 
     private static IEnumerable<(string Key, MetadataValue Value, StoredAs Type)> OwnAlignment(List<(string Key, MetadataValue Value, StoredAs Type)> entries) =>
-        entries.Where(static entry => entry.Key == Head.AlignmentKey);
+        entries.Where(static entry => entry.Key == FileHead.AlignmentKey);
 
     private static long Alignment(List<(string Key, MetadataValue Value, StoredAs Type)> entries)
     {
-        int index = entries.FindIndex(static entry => entry.Key == Head.AlignmentKey);
+        int index = entries.FindIndex(static entry => entry.Key == FileHead.AlignmentKey);
         if (index < 0)
         {
-            return Head.DefaultAlignment;
+            return FileHead.DefaultAlignment;
         }
         MetadataValue value = entries[index].Value;
         if (value is not MetadataValue.Integer { Value: > 0 and <= uint.MaxValue and var alignment } || !long.IsPow2(alignment))
         {
-            throw new WeightFileException(Fault.Unsupported, $"its metadata says that {Head.AlignmentKey} is {WeightFileException.Quote(value.ToText())}, which must be a power of two; set it with --set {Head.AlignmentKey}={Head.DefaultAlignment}");
+            throw new WeightFileException(Fault.Unsupported, $"its metadata says that {FileHead.AlignmentKey} is {WeightFileException.Quote(value.ToText())}, which must be a power of two; set it with --set {FileHead.AlignmentKey}={FileHead.DefaultAlignment}");
         }
         entries[index] = entries[index] with { Type = new StoredAs(ValueType.U32) };
         return alignment;
@@ -96,19 +96,19 @@ internal static class GgufLayout
         {
             MetadataText.RequireUtf8(tensor);
         }
-        Tensor[] tooLong = [.. tensors.Where(static tensor => System.Text.Encoding.UTF8.GetByteCount(tensor.Name) > Head.MaxNameBytes)];
+        Tensor[] tooLong = [.. tensors.Where(static tensor => System.Text.Encoding.UTF8.GetByteCount(tensor.Name) > FileHead.MaxNameBytes)];
         if (tooLong.Length > 0)
         {
             string others = tooLong.Length > 1 ? $", as have {tooLong.Length - 1:N0} others" : "";
-            throw new WeightFileException(Fault.Unsupported, $"has a name of {System.Text.Encoding.UTF8.GetByteCount(tooLong[0].Name)} bytes{others}; GGUF holds at most {Head.MaxNameBytes}: shorten names with --rename, such as 'transformer\\.layers\\.=blk.'", tensor: tooLong[0].Name);
+            throw new WeightFileException(Fault.Unsupported, $"has a name of {System.Text.Encoding.UTF8.GetByteCount(tooLong[0].Name)} bytes{others}; GGUF holds at most {FileHead.MaxNameBytes}: shorten names with --rename, such as 'transformer\\.layers\\.=blk.'", tensor: tooLong[0].Name);
         }
     }
 
     private static void CheckShapes(IReadOnlyList<Tensor> tensors)
     {
-        if (tensors.FirstOrDefault(static tensor => tensor.Shape.Rank > Head.MaxRank) is { } tensor)
+        if (tensors.FirstOrDefault(static tensor => tensor.Shape.Rank > FileHead.MaxRank) is { } tensor)
         {
-            throw new WeightFileException(Fault.Unsupported, $"has shape {tensor.Shape}; GGUF holds at most {Head.MaxRank} dimensions: leave it out with --exclude", tensor: tensor.Name);
+            throw new WeightFileException(Fault.Unsupported, $"has shape {tensor.Shape}; GGUF holds at most {FileHead.MaxRank} dimensions: leave it out with --exclude", tensor: tensor.Name);
         }
     }
 }

@@ -22,7 +22,7 @@ internal static partial class SplitFiles
     /// <exception cref="WeightFileException">One is missing or refused.</exception>
     public static Checkpoint Read(Input input, ReadOptions options, string format)
     {
-        (Head head, List<Tensor> tensors) = Head.Read(input.Bytes);
+        (FileHead head, List<Tensor> tensors) = FileHead.Read(input.Bytes);
         long count = Number(head, CountKey);
         long number = Number(head, NumberKey);
         string variant = $"version {head.Version}, {(head.IsBigEndian ? "big" : "little")}-endian";
@@ -70,7 +70,7 @@ internal static partial class SplitFiles
             bytes += other.Bytes.Length;
             try
             {
-                (Head head, List<Tensor> more) = Head.Read(other.Bytes);
+                (FileHead head, List<Tensor> more) = FileHead.Read(other.Bytes);
                 if (Number(head, NumberKey) != number || Number(head, CountKey) != count)
                 {
                     throw new WeightFileException(Fault.Corrupt, $"says that it is file {Number(head, NumberKey) + 1} of {Number(head, CountKey)}, not {number + 1} of {count}; get all files of the same model");
@@ -90,7 +90,7 @@ internal static partial class SplitFiles
             : throw new WeightFileException(Fault.Corrupt, $"says that the {count} files have {expected:N0} tensors, but they have {tensors.Count:N0}; get all files of the same model");
     }
 
-    private static long Number(Head head, string key) => (head.Metadata[key] as MetadataValue.Integer)?.Value ?? 0;
+    private static long Number(FileHead head, string key) => (head.Metadata[key] as MetadataValue.Integer)?.Value ?? 0;
 
     [GeneratedRegex(@"^(?<stem>.+)-(?<number>\d{5})-of-(?<count>\d{5})(?<extension>\.gguf)$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Name();

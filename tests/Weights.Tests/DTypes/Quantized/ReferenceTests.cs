@@ -29,9 +29,9 @@ public class ReferenceTests
                 {
                     continue;
                 }
-                byte[] expected = Ggml.Quantize(dtype, matrix, Columns, importances);
-                byte[] actual = new byte[expected.Length];
-                int rowBytes = expected.Length / Rows;
+                byte[] actual = new byte[matrix.Length / dtype.BlockLength * dtype.BlockBytes];
+                byte[] expected = EndsProcess(dtype, kind) ? actual : Ggml.Quantize(dtype, matrix, Columns, importances);
+                int rowBytes = actual.Length / Rows;
                 for (int row = 0; row < Rows; row++)
                 {
                     dtype.EncodeRow(matrix.AsSpan(row * Columns, Columns), importances, actual.AsSpan(row * rowBytes, rowBytes));
@@ -82,7 +82,7 @@ public class ReferenceTests
         float[] numbers = [.. Enumerable.Range(0, 1 << 16).SelectMany(upper => lower.Select(bits => BitConverter.UInt32BitsToSingle(((uint)upper << 16) | bits)))];
         ushort[] expected = Ggml.Narrow(dtype, numbers);
         ushort[] actual = new ushort[numbers.Length];
-        Conversion.Between(DType.F32, dtype)(MemoryMarshal.AsBytes<float>(numbers), MemoryMarshal.AsBytes<ushort>(actual));
+        Conversion.Between(DType.F32, dtype)(MemoryMarshal.AsBytes<float>(numbers), MemoryMarshal.AsBytes(actual.AsSpan()));
         for (int index = 0; index < numbers.Length; index++)
         {
             // Payloads of NaNs are kept here and not by ggml.
@@ -91,6 +91,9 @@ public class ReferenceTests
     }
 
     private static readonly string[] Kinds = ["of a normal distribution", "uniform, positive", "few and large", "integers", "tiny", "huge", "sparse", "constant", "of many magnitudes", "subnormal", "next to powers of two", "halves"];
+
+    // ggml gives up, and the process with it, where all weighed errors are zero or infinite, so that no point of its grid is nearest. Ours must give some blocks.
+    private static bool EndsProcess(QuantizedDType dtype, int kind) => dtype.Name.StartsWith("IQ1", StringComparison.Ordinal) && Kinds[kind] is "subnormal" or "next to powers of two";
 
     private static QuantizedDType Quantized(string name) => DType.TryParse(name, out DType dtype) ? (QuantizedDType)dtype : throw new ArgumentException(name);
 

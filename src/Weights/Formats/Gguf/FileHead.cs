@@ -3,7 +3,7 @@ using Weights.IO;
 namespace Weights.Formats.Gguf;
 
 /// <summary>What stands before the tensors' bytes.</summary>
-internal sealed class Head
+internal sealed class FileHead
 {
     /// <summary>The key that says to how many bytes tensors are aligned.</summary>
     public const string AlignmentKey = "general.alignment";
@@ -25,7 +25,7 @@ internal sealed class Head
     private readonly Dictionary<string, StoredAs> _types = new(StringComparer.Ordinal);
     private readonly List<(string Name, DType DType, Shape Shape, long Offset, long Place)> _tensors = [];
 
-    private Head(FileCursor cursor) => _cursor = cursor;
+    private FileHead(FileCursor cursor) => _cursor = cursor;
 
     /// <summary>2 or 3.</summary>
     public int Version { get; private set; }
@@ -41,11 +41,11 @@ internal sealed class Head
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="WeightFileException">It is refused.</exception>
-    public static (Head Head, List<Tensor> Tensors) Read(ByteSource file)
+    public static (FileHead FileHead, List<Tensor> Tensors) Read(ByteSource file)
     {
         try
         {
-            Head head = new(new FileCursor(file));
+            FileHead head = new(new FileCursor(file));
             head.ReadEntries();
             return (head, head.Tensors(file));
         }
