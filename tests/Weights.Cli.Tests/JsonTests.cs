@@ -73,6 +73,8 @@ public sealed class JsonTests : IDisposable
             ("weights/convert/1", ["convert", file, "out.safetensors", "--json"]),
             ("weights/graft/1", ["graft", Fixtures.Path("cli/graft/exported.safetensors"), Fixtures.Path("cli/graft/tuned.safetensors"), "--from", Fixtures.Path("cli/graft/trained.safetensors"), "-o", "grafted.safetensors", "--json"]),
             ("weights/diff/1", ["diff", Fixtures.Path("cli/graft/trained.safetensors"), Fixtures.Path("cli/diff/next.safetensors"), "--rank", "--json"]),
+            ("weights/patch/1", ["diff", Fixtures.Path("cli/diff/base.safetensors"), Fixtures.Path("cli/diff/next.safetensors"), "-o", "next.wpatch", "--json"]),
+            ("weights/patch/1", ["patch", Fixtures.Path("cli/diff/base.safetensors"), "next.wpatch", "-o", "next.pt", "--json"]),
             ("weights/formats/1", ["formats", "--json"]),
             ("weights/checksum/1", ["checksum", file, "--json"]),
             ("weights/verify/1", ["verify", Fixtures.Path("cli/graft/tuned.safetensors"), Manifest(Fixtures.Path("cli/graft/trained.safetensors")), "--json"]),

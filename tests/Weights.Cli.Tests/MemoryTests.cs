@@ -55,9 +55,32 @@ public class MemoryTests
         Assert.Equal([0, .. s_mark], end);
     }
 
-    private static void Convert(TemporaryFolder folder, string from, string to)
+    [Fact]
+    public void A_tensor_over_4_GiB_goes_into_a_patch_and_comes_out_of_it_in_a_heap_of_64_MiB()
     {
-        Outcome outcome = Tool.Finish(Tool.StartProcess(folder.Path, Tool.Command[0], [.. Tool.Command.Skip(1), "convert", from, to], s_heapOf64Megabytes));
+        using TemporaryFolder folder = new();
+        foreach ((string name, int mark) in ((string, int)[])[("a.safetensors", 0), ("b.safetensors", 1)])
+        {
+            SparseFile.WithOneTensor(folder.File(name), Bytes);
+            using FileStream file = new(folder.File(name), FileMode.Open, FileAccess.Write);
+            file.Position = file.Length - s_mark.Length;
+            file.Write([.. s_mark.Select(value => (byte)(value + mark))]);
+        }
+        Run(folder, "diff", "a.safetensors", "b.safetensors", "-o", "b.wpatch");
+        Assert.InRange(new FileInfo(folder.File("b.wpatch")).Length, 4097 * 12, 1_000_000);
+        File.Delete(folder.File("b.safetensors"));
+        Run(folder, "patch", "a.safetensors", "b.wpatch", "-o", "b.safetensors");
+        using Checkpoint checkpoint = Format.Open(folder.File("b.safetensors"));
+        byte[] end = new byte[s_mark.Length + 1];
+        Assert.Single(checkpoint.Tensors).Bytes.Read(Bytes - end.Length, end);
+        Assert.Equal([0, .. s_mark.Select(static value => (byte)(value + 1))], end);
+    }
+
+    private static void Convert(TemporaryFolder folder, string from, string to) => Run(folder, "convert", from, to);
+
+    private static void Run(TemporaryFolder folder, params string[] arguments)
+    {
+        Outcome outcome = Tool.Finish(Tool.StartProcess(folder.Path, Tool.Command[0], [.. Tool.Command.Skip(1), .. arguments], s_heapOf64Megabytes));
         Assert.True(outcome.ExitCode == 0, outcome.Error);
     }
 }

@@ -31,6 +31,7 @@ internal static class Tree
             ChecksumCommand.Create(session),
             Verify.Create(session),
             Diff.Create(session),
+            PatchCommand.Create(session),
             Commands.Scan.Create(session),
             Commands.Formats.Create(session),
         };

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Completions;
 using System.CommandLine.Parsing;
 using Weights.Cli.CommandLine;
 using Weights.Formats;
@@ -13,13 +12,7 @@ internal sealed class ConvertOptions
     private readonly Argument<string> _input = CommonOptions.Input("IN");
     private readonly Argument<string> _output = new("OUT") { Description = "the file to write; its extension says the format, unless --to does" };
 
-    private readonly Option<Format?> _to = new("--to")
-    {
-        HelpName = "FORMAT",
-        Description = "format to write; 'weights formats' lists them",
-        CustomParser = Named,
-        CompletionSources = { static _ => Writable.Select(static format => new CompletionItem(format.Name)) },
-    };
+    private readonly Option<Format?> _to = FormatOption.Create("--to", "format to write; 'weights formats' lists them");
 
     private readonly Option<IReadOnlyList<Glob>> _filter = CommonOptions.Filter();
     private readonly Option<IReadOnlyList<Glob>> _exclude = CommonOptions.Exclude();
@@ -64,13 +57,7 @@ internal sealed class ConvertOptions
     private readonly Option<bool> _external = Flag("--external", null, "put the elements of large tensors in one file beside the model, for formats that know such files");
     private readonly Option<bool> _inline = Flag("--inline", null, "put all elements in the model itself");
 
-    private readonly Option<Format?> _externalFormat = new("--external-format")
-    {
-        HelpName = "FORMAT",
-        Description = "with --external, make the file beside the model one of this format, such as safetensors",
-        CustomParser = Named,
-        CompletionSources = { static _ => Writable.Select(static format => new CompletionItem(format.Name)) },
-    };
+    private readonly Option<Format?> _externalFormat = FormatOption.Create("--external-format", "with --external, make the file beside the model one of this format, such as safetensors");
 
     private readonly Option<bool> _noChecksum = Flag("--no-checksum", null, "leave out the checksum of the file beside the model, which takes longer to compute than the file to write");
 
@@ -100,7 +87,7 @@ internal sealed class ConvertOptions
         {
             Input = result.GetRequiredValue(_input),
             Output = result.GetRequiredValue(_output),
-            Target = result.GetValue(_to) ?? ByExtension(result.GetRequiredValue(_output)),
+            Target = FormatOption.Target(result.GetValue(_to), result.GetRequiredValue(_output)),
             Filter = result.GetRequiredValue(_filter),
             Exclude = result.GetRequiredValue(_exclude),
             NamesFrom = result.GetValue(_namesFrom),
@@ -127,10 +114,6 @@ internal sealed class ConvertOptions
 
     private static void Check(Format target, WriteOptions options)
     {
-        if (target.Writes.Count == 0)
-        {
-            throw new UsageException($"{target.Name} files are read, but not written; --to takes {Names(Writable)}");
-        }
         if (options.MaxShardBytes is not null && !target.WritesShards)
         {
             throw new UsageException($"{target.Name} files are not written in shards, so --max-shard-size means nothing for them; leave it out");
@@ -141,7 +124,7 @@ internal sealed class ConvertOptions
         }
         if (options.ExternalFormat is { Writes.Count: 0 } or { WritesExternal: true })
         {
-            throw new UsageException($"{options.ExternalFormat.Name} files cannot hold the elements of a model; --external-format takes {Names(Writable.Where(static format => !format.WritesExternal))}");
+            throw new UsageException($"{options.ExternalFormat.Name} files cannot hold the elements of a model; --external-format takes {FormatOption.Names(FormatOption.Writable.Where(static format => !format.WritesExternal))}");
         }
     }
 
@@ -158,31 +141,6 @@ internal sealed class ConvertOptions
     }
 
     private static Option<bool> Flag(string name, string? letter, string description) => new(name, letter is null ? [] : [letter]) { Description = description };
-
-    private static Format? Named(ArgumentResult result)
-    {
-        string name = result.Tokens[0].Value;
-        Format? format = Format.ByName(name);
-        if (format is null)
-        {
-            result.AddError($"there is no format '{name}'; --to takes {Names(Writable)}");
-        }
-        return format;
-    }
-
-    private static Format ByExtension(string output)
-    {
-        if (Format.ByExtension(output) is { } format)
-        {
-            return format;
-        }
-        string extensions = string.Join(", ", Writable.SelectMany(static format => format.Extensions));
-        throw new UsageException($"{output}: its extension says no format; give --to ({Names(Writable)}), or one of the extensions {extensions}");
-    }
-
-    private static IEnumerable<Format> Writable => Format.All.Where(static format => format.Writes.Count > 0);
-
-    private static string Names(IEnumerable<Format> formats) => string.Join(", ", formats);
 }
 
 /// <summary>What a command line of <c>weights convert</c> asks for.</summary>

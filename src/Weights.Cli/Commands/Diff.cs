@@ -20,6 +20,7 @@ internal static class Diff
                 ("weights diff model.pt model-bf16.safetensors --rtol 0.01", "a gate: exit code 0 only if every number is near"),
                 ("weights diff old.pt new.pt --map '^model\\.=' --only-changed", "tensors of old.pt under the names that new.pt has"),
                 ("weights diff base.safetensors merged.safetensors --rank", "whether what was merged has a low rank"),
+                ("weights diff base.safetensors tuned.safetensors -o tuned.wpatch", "a patch, with which 'weights patch' makes tuned of base"),
                 ("weights diff main.safetensors pr.safetensors --markdown", "for a comment on a pull request"),
             ],
         };
@@ -33,6 +34,10 @@ internal static class Diff
     {
         using Checkpoint fileA = Source.Open(request.A, request.Reading, session);
         using Checkpoint fileB = Source.Open(request.B, request.Reading, session);
+        if (request.Patch is { } patch)
+        {
+            return PatchMaking.Run(fileA, fileB, patch, request, session);
+        }
         Checkpoint renamed = Renamed(fileA, request, session);
         CheckSelection(renamed, fileB, request, session);
         DiffReport report = new(Compare(renamed.Select(request.Filter, request.Exclude, []), fileB.Select(request.Filter, request.Exclude, []), request, session), request);

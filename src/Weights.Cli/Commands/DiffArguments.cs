@@ -52,12 +52,15 @@ internal sealed class DiffArguments
     private readonly Option<bool> _markdown = new("--markdown") { Description = "print Markdown, for a comment on a pull request" };
     private readonly Option<bool> _junit = new("--junit") { Description = "print JUnit XML, a test case for each tensor" };
 
+    private readonly Option<string?> _output = new("--output", "-o") { HelpName = "PATCH", Description = "compare nothing, but write a patch that makes B of A, for 'weights patch'" };
+    private readonly Option<bool> _force = new("--force", "-f") { Description = "replace a patch that is there already" };
+
     /// <summary>Gives the verb its arguments and options, in the order in which its help lists them.</summary>
     public void AddTo(Verb verb)
     {
         verb.Arguments.Add(_a);
         verb.Arguments.Add(_b);
-        foreach (Option option in (ReadOnlySpan<Option>)[_atol, _rtol, _cosine, _map, _filter, _exclude, _root, _dequantize, _allTensors, _onlyChanged, _rank, _json, _markdown, _junit])
+        foreach (Option option in (ReadOnlySpan<Option>)[_atol, _rtol, _cosine, _map, _filter, _exclude, _root, _dequantize, _allTensors, _onlyChanged, _rank, _json, _markdown, _junit, _output, _force])
         {
             verb.Options.Add(option);
         }
@@ -76,6 +79,7 @@ internal sealed class DiffArguments
                 (result.GetValue(_junit), DiffOutput.JUnit, "--junit"),
             }.Where(static output => output.Item1),
         ];
+        CheckPatch(result);
         return outputs.Length > 1
             ? throw new UsageException($"{string.Join(" and ", outputs.Select(static output => output.Option))} are {outputs.Length} kinds of report; give one of them")
             : new DiffRequest
@@ -89,8 +93,28 @@ internal sealed class DiffArguments
                 Reading = new ReadOptions { Root = result.GetValue(_root), Dequantize = result.GetValue(_dequantize), AllTensors = result.GetValue(_allTensors) },
                 OnlyChanged = result.GetValue(_onlyChanged),
                 HasRanks = result.GetValue(_rank),
+                Patch = result.GetValue(_output),
+                MayReplace = result.GetValue(_force),
                 Output = outputs is [{ Output: var output }] ? output : DiffOutput.Text,
             };
+    }
+
+    // A patch has all tensors, under their own names, bit for bit.
+    private void CheckPatch(ParseResult result)
+    {
+        if (result.GetValue(_output) is not { } path)
+        {
+            return;
+        }
+        Option? vain = Array.Find((Option[])[_atol, _rtol, _cosine, _map, _filter, _exclude, _onlyChanged, _rank, _markdown, _junit], option => result.GetResult(option) is { Implicit: false });
+        if (vain is not null)
+        {
+            throw new UsageException($"--output writes a patch that makes exactly B of A, so {vain.Name} means nothing for it; leave it out");
+        }
+        if (Format.ByExtension(path) is { } format)
+        {
+            throw new UsageException($"{path}: its extension says {format.Name}, but what --output writes is a patch; call it NAME.wpatch");
+        }
     }
 
     // A tolerance that is no number, or allows everything, would let every difference pass.
@@ -154,4 +178,10 @@ internal sealed record DiffRequest
 
     /// <summary>The kind of report.</summary>
     public required DiffOutput Output { get; init; }
+
+    /// <summary>Path of the patch to write instead of comparing; null for none.</summary>
+    public required string? Patch { get; init; }
+
+    /// <summary>Whether it may replace one that is there.</summary>
+    public required bool MayReplace { get; init; }
 }

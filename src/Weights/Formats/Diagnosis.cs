@@ -21,6 +21,7 @@ internal static class Diagnosis
         new(Fault.Corrupt, static input => input.Bytes.Length == 0, static _ => "is empty: nothing was downloaded or copied; get it again"),
         new(Fault.Corrupt, IsPointer, DescribePointer),
         new(Fault.Corrupt, IsZero, static input => $"starts with {input.Head.Length:N0} zero bytes{(input.Bytes.Length == input.Head.Length ? " and has no others" : "")}: space was set aside for it, but it was never filled; get a fresh copy"),
+        new(Fault.Unsupported, static input => StartsWith(input, [0x89, (byte)'W', (byte)'P', (byte)'A', (byte)'T', (byte)'C', (byte)'H', (byte)'\n']), static _ => "is a patch, which makes weights of others: 'weights patch BASE PATCH -o OUT' applies it, and --dry-run says what is in it"),
         Compressed("gzip", "gunzip", 0x1F, 0x8B),
         Compressed("xz", "unxz", 0xFD, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0),
         Compressed("zstd", "unzstd", 0x28, 0xB5, 0x2F, 0xFD),

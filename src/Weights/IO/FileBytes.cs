@@ -38,6 +38,9 @@ public sealed class FileBytes : ByteSource, IDisposable
         Length = RandomAccess.GetLength(_handle);
     }
 
+    /// <summary>A file that is open already; disposing this closes it.</summary>
+    internal FileBytes(string path, SafeFileHandle handle) => (_path, _handle, Length) = (path, handle, RandomAccess.GetLength(handle));
+
     /// <inheritdoc/>
     public override long Length { get; }
 

@@ -69,7 +69,7 @@ public sealed class Output : IDisposable
         RemoveDebris();
         foreach (FileLayout layout in layouts)
         {
-            SafeFileHandle handle = Create(layout);
+            SafeFileHandle handle = Create(layout.Name, layout.Length);
             try
             {
                 SegmentCopy copy = new(handle, layout.Segments, Copied, Cancellation);
@@ -91,10 +91,33 @@ public sealed class Output : IDisposable
             }
             catch (IOException error) when (error is not TargetExistsException && Names(error, _files[^1].Temporary))
             {
-                throw Explained(error, layout);
+                throw Explained(error, layout.Name, $"{layout.Length:N0} bytes");
             }
         }
     }
+
+    /// <summary>Writes one file, whose length is not known beforehand, under a temporary name.</summary>
+    /// <param name="write">Writes all of it; may go back to where it has been.</param>
+    /// <exception cref="IOException">The disk is full, the folder is read-only, another process is writing the same target.</exception>
+    public void Write(Action<Stream> write)
+    {
+        ArgumentNullException.ThrowIfNull(write);
+        RemoveDebris();
+        SafeFileHandle handle = Create(FileName, 0);
+        // Closing it would close the handle, which Commit and Dispose do.
+        FileStream stream = new(handle, FileAccess.ReadWrite, bufferSize: 0);
+        try
+        {
+            write(stream);
+        }
+        catch (IOException error) when (Names(error, _files[^1].Temporary))
+        {
+            throw Explained(error, FileName, $"more than {stream.Position:N0} bytes");
+        }
+    }
+
+    /// <summary>What was written last, and what names the other files, before <see cref="Commit"/>: to be read again, so that nothing gets its final name which is not as it should be.</summary>
+    public Input OpenWritten() => OpenWritten(_files.Count - 1);
 
     /// <summary>Gives every file its final name, in the order they were written; what names the others comes last.</summary>
     public void Commit()
@@ -155,24 +178,30 @@ public sealed class Output : IDisposable
         }
     }
 
-    private SafeFileHandle Create(FileLayout layout)
+    private WrittenInput OpenWritten(int index)
+    {
+        (_, string target, SafeFileHandle handle) = _files[index];
+        return new WrittenInput(target, new FileBytes(target, handle), name => _files.FindIndex(file => System.IO.Path.GetFileName(file.Target) == name) is >= 0 and int sibling ? OpenWritten(sibling) : null);
+    }
+
+    private SafeFileHandle Create(string name, long length)
     {
         string temporary = System.IO.Path.Combine(_folder, $"{TemporaryPrefix}{_files.Count}.partial");
         try
         {
             // CreateNew and a preallocation: ext4 then neither flushes on close nor fragments, and a full disk shows before the first byte.
-            SafeFileHandle handle = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, layout.Length);
-            _files.Add((temporary, Target(layout.Name), handle));
-            RandomAccess.SetLength(handle, layout.Length);
+            SafeFileHandle handle = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, FileOptions.None, length);
+            _files.Add((temporary, Target(name), handle));
+            RandomAccess.SetLength(handle, length);
             return handle;
         }
         catch (IOException error)
         {
-            throw Explained(error, layout);
+            throw Explained(error, name, $"{length:N0} bytes");
         }
         catch (UnauthorizedAccessException error)
         {
-            throw new IOException($"{Printable.Escape(Target(layout.Name))}: its folder may not be written to; choose another one", error);
+            throw new IOException($"{Printable.Escape(Target(name))}: its folder may not be written to; choose another one", error);
         }
     }
 
@@ -204,13 +233,13 @@ public sealed class Output : IDisposable
 
     private static bool Names(IOException error, string path) => error.Message.Contains(path, StringComparison.Ordinal);
 
-    private IOException Explained(IOException error, FileLayout layout)
+    private IOException Explained(IOException error, string name, string size)
     {
         const int noSpace = 28; // ENOSPC
         bool full = (error.HResult & 0xFFFF) is noSpace or 112 || error.Message.Contains("disk was full", StringComparison.Ordinal) || error.Message.Contains("No space", StringComparison.Ordinal);
         string reason = full
-            ? $"the disk is full: the file needs {layout.Length:N0} bytes; free some space or write elsewhere"
+            ? $"the disk is full: the file needs {size}; free some space or write elsewhere"
             : Printable.Escape(error.Message);
-        return new IOException($"{Printable.Escape(Target(layout.Name))}: {reason}", error);
+        return new IOException($"{Printable.Escape(Target(name))}: {reason}", error);
     }
 }
