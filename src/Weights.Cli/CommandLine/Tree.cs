@@ -28,6 +28,7 @@ internal static class Tree
             Inspect.Create(session),
             Commands.Convert.Create(session),
             Graft.Create(session),
+            Quantize.Create(session),
             ChecksumCommand.Create(session),
             Verify.Create(session),
             Diff.Create(session),

@@ -48,32 +48,20 @@ internal static class Convert
         Stopwatch time = Stopwatch.StartNew();
         using Checkpoint source = Source.Open(request.Input, request.Reading, session);
         Ledger ledger = [];
-        foreach (LeftOut part in source.LeftOut.Where(part => !part.IsPartOfGraph || !request.Target.KeepsGraph(source)))
-        {
-            ledger.Add(LedgerKind.LeftOut, part.Path, part.Reason);
-        }
-        if (source.Graph is { } graph && !request.Target.KeepsGraph(source))
-        {
-            ledger.Add(LedgerKind.LeftOut, "graph", $"{Quantity.Of(graph.Nodes, "node")}; a {request.Target.Name} file holds tensors, and no computation");
-        }
+        Source.TellLosses(source, request.Target, ledger);
         using Checkpoint? names = request.NamesFrom is { } path ? Source.Open(path, new ReadOptions(), session) : null;
         Checkpoint checkpoint = Edited(source, names, request, ledger, session);
         IReadOnlyList<FileLayout> layouts = request.Target.Layout(checkpoint, Path.GetFileName(request.Output), request.Options, ledger);
         Conversion conversion = new(checkpoint, request.Output, request.Target.Name, layouts, ledger);
         bool isRefused = request.IsStrict && ledger.Count > 0;
-        using (ProgressLine progress = new(session.Messages, "writing", conversion.Bytes, isShown: !session.IsQuiet))
+        if (isRefused || request.IsDryRun)
         {
-            Output output = new(request.Output, request.MayReplace)
-            {
-                Cancellation = session.Interruption.Token,
-                Copied = bytes => progress.Add(bytes),
-            };
-            output.Check(layouts);
-            if (!isRefused && !request.IsDryRun)
-            {
-                session.Interruption.LetClearUp(() => Write(output, layouts));
-                conversion = conversion with { Time = time.Elapsed };
-            }
+            Target.Check(request.Output, request.MayReplace, layouts);
+        }
+        else
+        {
+            Target.Write(session, request.Output, request.MayReplace, layouts);
+            conversion = conversion with { Time = time.Elapsed };
         }
         Report(session, request, conversion);
         if (isRefused)
@@ -108,15 +96,6 @@ internal static class Convert
     {
         using ProgressLine progress = new(session.Messages, "comparing", checkpoint.TensorBytes + names.TensorBytes, isShown: !session.IsQuiet);
         return checkpoint.NameAs(names, asThere: !request.Target.KeepsGraph(checkpoint), ledger, progress.Add, session.Interruption.Token);
-    }
-
-    private static void Write(Output output, IReadOnlyList<FileLayout> layouts)
-    {
-        using (output)
-        {
-            output.Write(layouts);
-            output.Commit();
-        }
     }
 
     private static void Report(Session session, ConvertRequest request, Conversion conversion)

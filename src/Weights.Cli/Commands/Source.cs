@@ -20,6 +20,19 @@ internal static class Source
         return checkpoint;
     }
 
+    /// <summary>Tells a ledger what of a checkpoint a file of another format would not hold.</summary>
+    public static void TellLosses(Checkpoint source, Format target, Ledger ledger)
+    {
+        foreach (LeftOut part in source.LeftOut.Where(part => !part.IsPartOfGraph || !target.KeepsGraph(source)))
+        {
+            ledger.Add(LedgerKind.LeftOut, part.Path, part.Reason);
+        }
+        if (source.Graph is { } graph && !target.KeepsGraph(source))
+        {
+            ledger.Add(LedgerKind.LeftOut, "graph", $"{Quantity.Of(graph.Nodes, "node")}; a {target.Name} file holds tensors, and no computation");
+        }
+    }
+
     /// <summary>The tensors that <c>--filter</c> and <c>--exclude</c> leave.</summary>
     /// <exception cref="UsageException">
     /// A filter matches none, or none is left: a report on nothing, or a file of nothing, is never what was meant.

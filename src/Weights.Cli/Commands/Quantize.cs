@@ -1,0 +1,122 @@
+using System.Diagnostics;
+using Weights.Cli.CommandLine;
+using Weights.Cli.Reports;
+using Weights.Cli.Terminal;
+using Weights.IO;
+using Weights.Passes.Quantize;
+
+namespace Weights.Cli.Commands;
+
+/// <summary><c>weights quantize</c>: the same weights in fewer bits.</summary>
+internal static class Quantize
+{
+    /// <summary>The verb.</summary>
+    public static Verb Create(Session session)
+    {
+        Verb verb = new("quantize", "Writes weights in fewer bits, and says what that did to each tensor: the numbers that were written are decoded again and compared with those that were read. It is streamed: neither file is ever in memory.")
+        {
+            Examples =
+            [
+                ("weights quantize model.safetensors model.gguf --scheme q4_k_m", "a mixture of llama.cpp"),
+                ("weights quantize model.gguf small.gguf --scheme iq2_xs --imatrix imatrix.gguf", "very few bits, where they matter most"),
+                ("weights quantize model.gguf model-q8.gguf --scheme q8_0 --tensor 'output.weight=f16' --min-sqnr 40", "exits with 1 if a tensor becomes too noisy"),
+                ("weights quantize model.pt half.safetensors --scheme bf16", "an element type"),
+            ],
+        };
+        QuantizeArguments arguments = new();
+        arguments.AddTo(verb);
+        verb.SetAction(result =>
+        {
+            QuantizeRequest request = arguments.Read(result);
+            session.IsQuiet = request.IsQuiet;
+            try
+            {
+                return Run(session, request);
+            }
+            catch (WeightFileException error) when (error.File is null)
+            {
+                throw error.In(request.Input); // Passes and the copying know tensors, not files.
+            }
+        });
+        return verb;
+    }
+
+    private static int Run(Session session, QuantizeRequest request)
+    {
+        Stopwatch time = Stopwatch.StartNew();
+        ImportanceMatrix? importances = request.Importances is { } path ? ImportanceMatrix.Read(path) : null;
+        using Checkpoint source = Source.Open(request.Input, request.Reading, session);
+        Ledger ledger = [];
+        Source.TellLosses(source, request.Target, ledger);
+        if (importances is not null && !importances.Names.Any(name => source.Find(name) is not null))
+        {
+            throw new UsageException($"{request.Importances}: its importances are of other tensors ({importances.Names.First()}, …) than those of {request.Input}; give the importance matrix of this model, under the same names");
+        }
+        QuantizationOptions options = new() { Scheme = request.Scheme, Include = request.Include, Exclude = request.Exclude, Overrides = request.Overrides, Importances = importances };
+        QuantizedCheckpoint quantized = source.Quantize(options, ledger);
+        Warn(session, request, quantized);
+        IReadOnlyList<FileLayout> layouts = request.Target.Layout(quantized.Checkpoint, Path.GetFileName(request.Output), request.Options, ledger);
+        QuantizeReport report = new(request, source, quantized, new Conversion(quantized.Checkpoint, request.Output, request.Target.Name, layouts, ledger));
+        if (request.IsDryRun)
+        {
+            Target.Check(request.Output, request.MayReplace, layouts);
+            Report(session, request, report);
+            return ExitCode.Done;
+        }
+        try
+        {
+            Target.Write(session, request.Output, request.MayReplace, layouts, _ => Judge(report));
+        }
+        catch (TooFarException)
+        {
+            Report(session, request, report);
+            session.Error($"{report.Verdict}; nothing was written");
+            return ExitCode.No;
+        }
+        Report(session, request, report with { Written = report.Written with { Time = time.Elapsed } });
+        return ExitCode.Done;
+    }
+
+    // What matches nothing is a mistake more often than not.
+    private static void Warn(Session session, QuantizeRequest request, QuantizedCheckpoint quantized)
+    {
+        foreach (string pattern in request.Overrides.Where(rule => !quantized.Tensors.Any(tensor => rule.Glob.IsMatch(tensor.Planned.Tensor.Name))).Select(static rule => $"--tensor '{rule}'")
+            .Concat(request.Include.Where(glob => !quantized.Tensors.Any(tensor => glob.IsMatch(tensor.Planned.Tensor.Name))).Select(static glob => $"--include '{glob}'"))
+            .Concat(request.Exclude.Where(glob => !quantized.Tensors.Any(tensor => glob.IsMatch(tensor.Planned.Tensor.Name))).Select(static glob => $"--exclude '{glob}'")))
+        {
+            session.Warn($"{pattern} matches no tensor");
+        }
+        if (!quantized.Tensors.Any(static tensor => tensor.Planned.IsChanged))
+        {
+            session.Warn("no tensor changes its type");
+        }
+    }
+
+    private static void Judge(QuantizeReport report)
+    {
+        if (report.Verdict is not null)
+        {
+            throw new TooFarException();
+        }
+    }
+
+    private static void Report(Session session, QuantizeRequest request, QuantizeReport report)
+    {
+        ConvertText.WriteLedger(report.Written.Ledger, session);
+        if (request.IsJson)
+        {
+            QuantizeJson.Write(report, session.Results);
+        }
+        else if (!request.IsQuiet || request.IsDryRun)
+        {
+            QuantizeText.Write(report, session.Results);
+        }
+        if (report.Written.Time is not null)
+        {
+            session.Tell(ConvertText.Summary(report.Written));
+        }
+    }
+
+    // Ends the writing before anything gets its name.
+    private sealed class TooFarException : Exception;
+}

@@ -1,0 +1,187 @@
+using System.CommandLine;
+using System.CommandLine.Completions;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using Weights.Cli.CommandLine;
+using Weights.Formats;
+using Weights.Passes;
+using Weights.Passes.Quantize;
+
+namespace Weights.Cli.Commands;
+
+/// <summary>Arguments and options of <c>weights quantize</c>.</summary>
+internal sealed class QuantizeArguments
+{
+    private readonly Argument<string> _input = CommonOptions.Input("IN");
+    private readonly Argument<string> _output = new("OUT") { Description = "the file to write; its extension says the format, unless --to does" };
+
+    private readonly Option<QuantizationScheme?> _scheme = new("--scheme", "-s")
+    {
+        HelpName = "SCHEME",
+        Description = "what matrices become: one of llama.cpp's mixtures, such as q4_k_m, or an element type, such as bf16 or f8_e4m3",
+        CustomParser = Scheme,
+        Required = true,
+        CompletionSources = { static _ => QuantizationScheme.All.Select(static scheme => new CompletionItem(scheme.Name)) },
+    };
+
+    private readonly Option<bool> _pure = new("--pure") { Description = "the scheme's main type for every matrix, where a mixture would give some more bits" };
+    private readonly Option<Format?> _to = FormatOption.Create("--to", "format to write; 'weights formats' lists them and their element types");
+    private readonly Option<IReadOnlyList<Glob>> _include = CommonOptions.Repeatable("--include", "GLOB", "quantise only tensors whose name matches, and those whatever they are; may be repeated", Glob.Parse);
+    private readonly Option<IReadOnlyList<Glob>> _exclude = CommonOptions.Repeatable("--exclude", "GLOB", "keep tensors whose name matches as they are; may be repeated", Glob.Parse);
+    private readonly Option<IReadOnlyList<TypeOverride>> _tensors = CommonOptions.Repeatable("--tensor", "GLOB=TYPE", "the type of tensors whose name matches, such as 'lm_head*=q6_k'; may be repeated, the first that matches counts", TypeOverride.Parse);
+
+    private readonly Option<string?> _importances = new("--imatrix")
+    {
+        HelpName = "FILE",
+        Description = "how much each column matters, as llama-imatrix measured it, of either kind; schemes of few bits need it",
+    };
+
+    private readonly Option<double?> _leastSqnr = new("--min-sqnr")
+    {
+        HelpName = "DB",
+        Description = "if a quantised tensor has a smaller ratio of signal to noise, in decibels: write nothing, exit with 1",
+        CustomParser = static result => Number(result, "--min-sqnr", "decibels, such as 20"),
+    };
+
+    private readonly Option<double?> _mostError = new("--max-error")
+    {
+        HelpName = "X",
+        Description = "if a number changes by more: write nothing, exit with 1",
+        CustomParser = static result => Number(result, "--max-error", "the largest difference allowed, such as 0.01"),
+    };
+
+    private readonly Option<string?> _root = CommonOptions.Root();
+
+    private readonly Option<long?> _shard = new("--max-shard-size")
+    {
+        HelpName = "SIZE",
+        Description = "write several files of at most so many bytes of tensors, such as 5GB",
+        CustomParser = Parsing.Size,
+    };
+
+    private readonly Option<bool> _force = new("--force", "-f") { Description = "replace files that are there already" };
+    private readonly Option<bool> _dryRun = new("--dry-run", "-n") { Description = "say which tensors would get which type; write nothing" };
+    private readonly Option<bool> _json = CommonOptions.Json();
+    private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "print nothing but errors, and what --json or --dry-run print" };
+
+    /// <summary>Gives the verb its arguments and options, in the order in which its help lists them.</summary>
+    public void AddTo(Verb verb)
+    {
+        verb.Arguments.Add(_input);
+        verb.Arguments.Add(_output);
+        foreach (Option option in (ReadOnlySpan<Option>)[_scheme, _pure, _to, _include, _exclude, _tensors, _importances, _leastSqnr, _mostError, _root, _shard, _force, _dryRun, _json, _quiet])
+        {
+            verb.Options.Add(option);
+        }
+    }
+
+    /// <summary>What a command line asks for.</summary>
+    /// <exception cref="UsageException">It names no format that could be written as it says, or a gate for nothing.</exception>
+    public QuantizeRequest Read(ParseResult result)
+    {
+        Format target = FormatOption.Target(result.GetValue(_to), result.GetRequiredValue(_output));
+        if (result.GetValue(_shard) is not null && !target.WritesShards)
+        {
+            throw new UsageException($"{target.Name} files are not written in shards, so --max-shard-size means nothing for them; leave it out");
+        }
+        if (result.GetValue(_dryRun) && (result.GetValue(_leastSqnr) ?? result.GetValue(_mostError)) is not null)
+        {
+            throw new UsageException("errors are measured while a file is written, so --min-sqnr and --max-error mean nothing with --dry-run; leave it out");
+        }
+        QuantizationScheme scheme = result.GetRequiredValue(_scheme)!;
+        return new QuantizeRequest
+        {
+            Input = result.GetRequiredValue(_input),
+            Output = result.GetRequiredValue(_output),
+            Target = target,
+            Scheme = result.GetValue(_pure) ? scheme.Pure() : scheme,
+            Include = result.GetRequiredValue(_include),
+            Exclude = result.GetRequiredValue(_exclude),
+            Overrides = result.GetRequiredValue(_tensors),
+            Importances = result.GetValue(_importances),
+            LeastSqnr = result.GetValue(_leastSqnr),
+            MostError = result.GetValue(_mostError),
+            Reading = new ReadOptions { Root = result.GetValue(_root), Dequantize = true },
+            Options = new WriteOptions { MaxShardBytes = result.GetValue(_shard) },
+            MayReplace = result.GetValue(_force),
+            IsDryRun = result.GetValue(_dryRun),
+            IsJson = result.GetValue(_json),
+            IsQuiet = result.GetValue(_quiet),
+        };
+    }
+
+    private static QuantizationScheme? Scheme(ArgumentResult result)
+    {
+        string name = result.Tokens[0].Value;
+        if (QuantizationScheme.TryParse(name, out QuantizationScheme scheme))
+        {
+            return scheme;
+        }
+        result.AddError($"there is no scheme '{name}'; --scheme takes {string.Join(", ", QuantizationScheme.All)}");
+        return null;
+    }
+
+    // A gate that is no number would let everything pass.
+    private static double? Number(ArgumentResult result, string option, string what)
+    {
+        string text = result.Tokens[0].Value;
+        if (double.TryParse(text, NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out double number) && number >= 0 && double.IsFinite(number))
+        {
+            return number;
+        }
+        result.AddError($"{option} {text} is no number from 0 up; it is {what}");
+        return null;
+    }
+}
+
+/// <summary>What a command line of <c>weights quantize</c> asks for.</summary>
+internal sealed record QuantizeRequest
+{
+    /// <summary>Path of the file to read.</summary>
+    public required string Input { get; init; }
+
+    /// <summary>Path of the file to write.</summary>
+    public required string Output { get; init; }
+
+    /// <summary>Its format.</summary>
+    public required Format Target { get; init; }
+
+    /// <summary>What matrices become.</summary>
+    public required QuantizationScheme Scheme { get; init; }
+
+    /// <summary>Names to quantise, the usual weights when there is none.</summary>
+    public required IReadOnlyList<Glob> Include { get; init; }
+
+    /// <summary>Names to keep.</summary>
+    public required IReadOnlyList<Glob> Exclude { get; init; }
+
+    /// <summary>Types by name.</summary>
+    public required IReadOnlyList<TypeOverride> Overrides { get; init; }
+
+    /// <summary>Path of the importance matrix; null for none.</summary>
+    public required string? Importances { get; init; }
+
+    /// <summary>Least ratio of signal to noise, in decibels; null for any.</summary>
+    public required double? LeastSqnr { get; init; }
+
+    /// <summary>Largest change of a number; null for any.</summary>
+    public required double? MostError { get; init; }
+
+    /// <summary>Which part of a nested file.</summary>
+    public required ReadOptions Reading { get; init; }
+
+    /// <summary>How to write.</summary>
+    public required WriteOptions Options { get; init; }
+
+    /// <summary>Whether files that are there may be replaced.</summary>
+    public required bool MayReplace { get; init; }
+
+    /// <summary>Whether nothing is to be written.</summary>
+    public required bool IsDryRun { get; init; }
+
+    /// <summary>Whether the report is for a program.</summary>
+    public required bool IsJson { get; init; }
+
+    /// <summary>Whether nothing but errors and reports is to be said.</summary>
+    public required bool IsQuiet { get; init; }
+}
