@@ -23,7 +23,7 @@ public class ReferenceTests
             float[] matrix = Matrix(kind);
             foreach (float[] importances in (float[][])[[], Importance(kind)])
             {
-                if (importances.Length == 0 && dtype.Importances == Importances.Required)
+                if ((importances.Length == 0 && dtype.Importances == Importances.Required) || GgmlAborts(name, kind))
                 {
                     continue;
                 }
@@ -57,6 +57,9 @@ public class ReferenceTests
     }
 
     private static readonly string[] Kinds = ["of a normal distribution", "uniform, positive", "few and large", "integers", "tiny", "huge", "sparse", "constant", "of many magnitudes"];
+
+    // An assertion of its fails when sums of squares overflow: these types have a test of their own, CodeBookTests.
+    private static bool GgmlAborts(string name, int kind) => Kinds[kind] == "huge" && name.StartsWith("IQ", StringComparison.Ordinal) && !name.StartsWith("IQ4", StringComparison.Ordinal);
 
     private static QuantizedDType Quantized(string name) => DType.TryParse(name, out DType dtype) ? (QuantizedDType)dtype : throw new ArgumentException(name);
 
