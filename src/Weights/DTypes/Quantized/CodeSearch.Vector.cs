@@ -22,6 +22,18 @@ internal ref partial struct CodeSearch
         static abstract Vector256<float> Look(Vector256<float> levels, Vector256<int> codes);
     }
 
+    private readonly void LoadVector(ReadOnlySpan<float> numbers)
+    {
+        for (int eight = 0; eight < Signs.Length; eight++)
+        {
+            Vector256<float> eightNumbers = Vector256.Create(numbers[(8 * eight)..]);
+            Vector256<float> negative = Avx.CompareNotGreaterThanOrEqual(eightNumbers, Vector256<float>.Zero);
+            (eightNumbers ^ (negative & Vector256.Create(-0f))).CopyTo(_numbers[(8 * eight)..]);
+            Vector256.Sqrt(Vector256.Create(_weights[(8 * eight)..])).CopyTo(_roots[(8 * eight)..]);
+            Signs[eight] = (byte)negative.ExtractMostSignificantBits();
+        }
+    }
+
     // The number of each level; of a code of two bits the first four, twice.
     private static Vector256<float> LevelsOf(int bits) => bits == 2 ? Vector256.Create(1f, 3, 5, 7, 1, 3, 5, 7) : Vector256.Create(1f, 3, 5, 7, 9, 11, 13, 15);
 

@@ -91,6 +91,11 @@ internal ref partial struct CodeSearch
     /// <summary>Takes the numbers of a group apart into magnitudes and signs. The weights are set before.</summary>
     public readonly void Load(ReadOnlySpan<float> numbers)
     {
+        if (Vectorised)
+        {
+            LoadVector(numbers);
+            return;
+        }
         Signs.Clear();
         for (int index = 0; index < _numbers.Length; index++)
         {
