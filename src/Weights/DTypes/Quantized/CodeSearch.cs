@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Weights.DTypes.Quantized;
 
@@ -51,6 +52,9 @@ internal ref partial struct CodeSearch
         Signs = signs[..(options.Length / 8)];
     }
 
+    /// <summary>Whether vectors are used, which give the same.</summary>
+    public bool Vectorised { get; init; } = Avx2.IsSupported;
+
     /// <summary>The points found, as codes.</summary>
     public readonly Span<ushort> Codes { get; }
 
@@ -82,11 +86,16 @@ internal ref partial struct CodeSearch
 
     private readonly float TopLevel => 2 * _book.Top + 1;
 
-    private readonly ReadOnlySpan<float> Levels => [1, 3, 5, 7, 9, 11, 13, 15];
+    private static ReadOnlySpan<float> Levels => [1, 3, 5, 7, 9, 11, 13, 15];
 
     /// <summary>Takes the numbers of a group apart into magnitudes and signs. The weights are set before.</summary>
     public readonly void Load(ReadOnlySpan<float> numbers)
     {
+        if (Vectorised)
+        {
+            LoadVector(numbers);
+            return;
+        }
         Signs.Clear();
         for (int index = 0; index < _numbers.Length; index++)
         {
@@ -128,7 +137,18 @@ internal ref partial struct CodeSearch
     {
         Codes.Clear();
         int onGrid = _options.Refinement == Refinement.OffGrid ? -1 : 0;
-        Try(extent, ref scale, ref onGrid);
+        if (!Vectorised)
+        {
+            Try(extent, ref scale, ref onGrid);
+        }
+        else if (_book.Dimensions == 8)
+        {
+            TryVector<Eights>(extent, ref scale, ref onGrid);
+        }
+        else
+        {
+            TryVector<Fours>(extent, ref scale, ref onGrid);
+        }
         int all = (1 << Codes.Length) - 1;
         if ((_options.Refinement == Refinement.Always || (onGrid & all) != all) && scale > 0)
         {
@@ -193,7 +213,9 @@ internal ref partial struct CodeSearch
     private readonly int Closest(int code, int point, float scale)
     {
         int start = point * _book.Dimensions;
-        return _book.Closest(code, _numbers.Slice(start, _book.Dimensions), _roots.Slice(start, _book.Dimensions), scale, Levels);
+        return Vectorised
+            ? _book.ClosestVector(code, ref _numbers[start], ref _roots[start], LevelsOf(_book.Bits) * scale)
+            : _book.Closest(code, _numbers.Slice(start, _book.Dimensions), _roots.Slice(start, _book.Dimensions), scale, Levels);
     }
 
     private readonly int Quantize(int point, float inverse)

@@ -31,10 +31,11 @@ namespace Weights.DTypes.Quantized
 
         public static void Decode(in IQ1_S block, Span<float> values)
         {
+            float d = block._d.Value;
             for (int group = 0; group < 8; group++)
             {
                 int high = block._high[group];
-                float scale = block._d.Value * (2 * ((high >> 12) & 7) + 1);
+                float scale = d * (2 * ((high >> 12) & 7) + 1);
                 float shift = (high & 0x8000) != 0 ? -0.125f : 0.125f;
                 for (int point = 0; point < 4; point++)
                 {

@@ -32,10 +32,11 @@ namespace Weights.DTypes.Quantized
 
         public static void Decode(in IQ2_S block, Span<float> values)
         {
+            float d = block._d.Value;
             for (int index = 0; index < 32; index++)
             {
                 int level = (block._levels[index / 4] >> (4 * (index / 2 % 2))) & 15;
-                float scale = block._d.Value * (0.5f + level) * 0.25f;
+                float scale = d * (0.5f + level) * 0.25f;
                 int point = block._low[index] | (block._high[index / 4] >> (2 * (index % 4)) & 3) << 8;
                 CodeGrid.Decode(CodeGrid.IQ2_S[point], block._signs[index], scale, values.Slice(8 * index, 8));
             }

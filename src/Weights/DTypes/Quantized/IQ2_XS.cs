@@ -30,10 +30,11 @@ namespace Weights.DTypes.Quantized
 
         public static void Decode(in IQ2_XS block, Span<float> values)
         {
+            float d = block._d.Value;
             for (int index = 0; index < 32; index++)
             {
                 int level = (block._levels[index / 4] >> (4 * (index / 2 % 2))) & 15;
-                float scale = block._d.Value * (0.5f + level) * 0.25f;
+                float scale = d * (0.5f + level) * 0.25f;
                 ushort point = block._points[index];
                 CodeGrid.Decode(CodeGrid.IQ2_XS[point & 511], CodeGrid.WithParity((uint)point >> 9), scale, values.Slice(8 * index, 8));
             }

@@ -29,11 +29,12 @@ namespace Weights.DTypes.Quantized
 
         public static void Decode(in IQ2_XXS block, Span<float> values)
         {
+            float d = block._d.Value;
             for (int group = 0; group < 8; group++)
             {
                 uint points = block._groups[2 * group];
                 uint signs = block._groups[2 * group + 1];
-                float scale = block._d.Value * (0.5f + (signs >> 28)) * 0.25f;
+                float scale = d * (0.5f + (signs >> 28)) * 0.25f;
                 for (int point = 0; point < 4; point++)
                 {
                     ulong levels = CodeGrid.IQ2_XXS[(points >> (8 * point)) & 0xFF];

@@ -32,10 +32,11 @@ namespace Weights.DTypes.Quantized
 
         public static void Decode(in IQ3_S block, Span<float> values)
         {
+            float d = block._d.Value;
             for (int index = 0; index < 32; index++)
             {
                 int level = (block._levels[index / 8] >> (4 * (index / 4 % 2))) & 15;
-                float scale = block._d.Value * (1 + 2 * level);
+                float scale = d * (1 + 2 * level);
                 int high = block._high[index / 4] >> (2 * (index % 4));
                 ulong levels = CodeGrid.IQ3_S[block._low[2 * index] | (high & 1) << 8]
                     | (ulong)CodeGrid.IQ3_S[block._low[2 * index + 1] | (high & 2) << 7] << 32;

@@ -30,10 +30,11 @@ namespace Weights.DTypes.Quantized
 
         public static void Decode(in IQ3_XXS block, Span<float> values)
         {
+            float d = block._d.Value;
             for (int index = 0; index < 32; index++)
             {
                 uint signs = block._signs[index / 4];
-                float scale = block._d.Value * (0.5f + (signs >> 28)) * 0.5f;
+                float scale = d * (0.5f + (signs >> 28)) * 0.5f;
                 ulong levels = CodeGrid.IQ3_XXS[block._points[2 * index]] | (ulong)CodeGrid.IQ3_XXS[block._points[2 * index + 1]] << 32;
                 CodeGrid.Decode(levels, CodeGrid.WithParity(signs >> (7 * (index % 4))), scale, values.Slice(8 * index, 8));
             }

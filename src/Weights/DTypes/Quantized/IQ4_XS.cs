@@ -30,10 +30,11 @@ namespace Weights.DTypes.Quantized
 
         public static void Decode(in IQ4_XS block, Span<float> values)
         {
+            float d = block._d.Value;
             for (int group = 0; group < 8; group++)
             {
                 int factor = (block._scalesLow[group / 2] >> (4 * (group % 2)) & 15) | (block._scalesHigh >> (2 * group) & 3) << 4;
-                UnevenLevels.Decode(block._q[(16 * group)..(16 * group + 16)], block._d.Value * (factor - 32), values.Slice(32 * group, 32));
+                UnevenLevels.Decode(block._q[(16 * group)..(16 * group + 16)], d * (factor - 32), values.Slice(32 * group, 32));
             }
         }
 

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics.X86;
+
 namespace Weights.DTypes.Quantized;
 
 /// <summary>
@@ -53,6 +55,11 @@ internal static partial class UnevenLevels
         {
             return 0;
         }
+        return Avx2.IsSupported ? FindScaleVector(numbers, weights, largest) : FindScaleScalar(numbers, weights, largest);
+    }
+
+    private static float FindScaleScalar(ReadOnlySpan<float> numbers, ReadOnlySpan<float> weights, float largest)
+    {
         (float products, float squares) = Sums(numbers, weights, 1 / (-largest / Values[0]));
         float scale = squares > 0 ? products / squares : 0;
         float best = scale * products;
@@ -71,6 +78,11 @@ internal static partial class UnevenLevels
     /// <summary>The levels of a group's numbers, as 4-bit integers: those of the first half in the low bits of each byte.</summary>
     public static void Quantize(ReadOnlySpan<float> numbers, float inverse, Span<byte> quants)
     {
+        if (Avx2.IsSupported)
+        {
+            QuantizeVector(numbers, inverse, quants);
+            return;
+        }
         for (int index = 0; index < quants.Length; index++)
         {
             quants[index] = (byte)(Nearest(inverse * numbers[index]) | Nearest(inverse * numbers[index + quants.Length]) << 4);
@@ -80,6 +92,11 @@ internal static partial class UnevenLevels
     /// <summary>The numbers of a group.</summary>
     public static void Decode(ReadOnlySpan<byte> quants, float scale, Span<float> numbers)
     {
+        if (Avx2.IsSupported)
+        {
+            DecodeVector(quants, scale, numbers);
+            return;
+        }
         for (int index = 0; index < quants.Length; index++)
         {
             numbers[index] = scale * Values[quants[index] & 15];

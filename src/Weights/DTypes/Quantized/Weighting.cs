@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Weights.DTypes.Quantized;
 
 /// <summary>What the encoders of the IQ types weigh errors by.</summary>
@@ -17,7 +19,13 @@ internal static class Weighting
     /// <summary>The weight of each error: importance · √(variance + x²), so that large numbers matter more.</summary>
     public static void ByImportance(ReadOnlySpan<float> values, ReadOnlySpan<float> importances, float variance, Span<float> weights)
     {
-        for (int index = 0; index < weights.Length; index++)
+        int index = 0;
+        for (; Vector256.IsHardwareAccelerated && index <= weights.Length - 8; index += 8)
+        {
+            Vector256<float> numbers = Vector256.Create(values[index..]);
+            (Vector256.Create(importances[index..]) * Vector256.Sqrt(Vector256.Create(variance) + numbers * numbers)).CopyTo(weights[index..]);
+        }
+        for (; index < weights.Length; index++)
         {
             weights[index] = importances[index] * MathF.Sqrt(variance + values[index] * values[index]);
         }

@@ -25,7 +25,7 @@ public class ReferenceTests
             float[] matrix = Matrix(kind);
             foreach (float[] importances in (float[][])[[], Importance(kind)])
             {
-                if (importances.Length == 0 && dtype.Importances == Importances.Required)
+                if ((importances.Length == 0 && dtype.Importances == Importances.Required) || GgmlAborts(name, kind))
                 {
                     continue;
                 }
@@ -94,6 +94,9 @@ public class ReferenceTests
 
     // ggml gives up, and the process with it, where all weighed errors are zero or infinite, so that no point of its grid is nearest. Ours must give some blocks.
     private static bool EndsProcess(QuantizedDType dtype, int kind) => dtype.Name.StartsWith("IQ1", StringComparison.Ordinal) && Kinds[kind] is "subnormal" or "next to powers of two";
+
+    // An assertion of its fails when sums of squares overflow: these types have a test of their own, CodeBookTests.
+    private static bool GgmlAborts(string name, int kind) => Kinds[kind] == "huge" && name.StartsWith("IQ", StringComparison.Ordinal) && !name.StartsWith("IQ4", StringComparison.Ordinal);
 
     private static QuantizedDType Quantized(string name) => DType.TryParse(name, out DType dtype) ? (QuantizedDType)dtype : throw new ArgumentException(name);
 
