@@ -21,6 +21,7 @@ internal static class Convert
                 ("weights convert model.pt model.safetensors", "from one format to another"),
                 ("weights convert checkpoint.pt ema.safetensors --root ema --rename '^module\\.='", "the moving average only, without a prefix"),
                 ("weights convert model.safetensors sharded/model.safetensors --max-shard-size 5GB", "shards and an index"),
+                ("weights convert model.gguf renamed.gguf --set general.name=Tiny", "other metadata"),
                 ("weights convert exported.safetensors model.pt --names-from trained.pt", "under the names that the same tensors have in another checkpoint"),
                 ("weights convert model.pt model.safetensors --dry-run --strict", "exits with 3 if anything would be lost"),
             ],
@@ -88,7 +89,14 @@ internal static class Convert
         {
             session.Warn("--cast changes no tensor");
         }
-        return cast;
+        try
+        {
+            return cast.Edit(request.Edits);
+        }
+        catch (FormatException error)
+        {
+            throw new UsageException($"{request.Input}: {error.Message}");
+        }
     }
 
     // Its own format keeps what belongs to the tensors, such as a graph, which needs them as they are.

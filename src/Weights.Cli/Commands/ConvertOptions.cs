@@ -35,6 +35,14 @@ internal sealed class ConvertOptions
         "change an element type, such as F64=F32; may be repeated",
         CastRule.Parse);
 
+    private readonly Option<IReadOnlyList<MetadataEdit>> _set = CommonOptions.Repeatable(
+        "--set",
+        "KEY=VALUE",
+        "change or add metadata, such as general.name=Tiny; a key that is there keeps its kind of value; may be repeated",
+        MetadataEdit.Parse);
+
+    private readonly Option<IReadOnlyList<MetadataEdit>> _unset = CommonOptions.Repeatable("--unset", "KEY", "remove metadata; may be repeated", MetadataEdit.Removal);
+
     private readonly Option<string?> _root = CommonOptions.Root();
     private readonly Option<bool> _dequantize = CommonOptions.Dequantize();
     private readonly Option<bool> _allTensors = CommonOptions.AllTensors();
@@ -72,7 +80,7 @@ internal sealed class ConvertOptions
     {
         verb.Arguments.Add(_input);
         verb.Arguments.Add(_output);
-        Option[] options = [_to, _filter, _exclude, _namesFrom, _rename, _cast, _root, _dequantize, _allTensors, _verify, _aliases, _shard, _external, _inline, _externalFormat, _noChecksum, _strict, _force, _dryRun, _json, _quiet];
+        Option[] options = [_to, _filter, _exclude, _namesFrom, _rename, _cast, _set, _unset, _root, _dequantize, _allTensors, _verify, _aliases, _shard, _external, _inline, _externalFormat, _noChecksum, _strict, _force, _dryRun, _json, _quiet];
         foreach (Option option in options)
         {
             verb.Options.Add(option);
@@ -93,6 +101,7 @@ internal sealed class ConvertOptions
             NamesFrom = result.GetValue(_namesFrom),
             Renames = result.GetRequiredValue(_rename),
             Casts = result.GetRequiredValue(_cast),
+            Edits = [.. result.GetRequiredValue(_set), .. result.GetRequiredValue(_unset)],
             Reading = new ReadOptions { Root = result.GetValue(_root), Dequantize = result.GetValue(_dequantize), AllTensors = result.GetValue(_allTensors), Verify = result.GetValue(_verify) },
             Options = new WriteOptions
             {
@@ -169,6 +178,9 @@ internal sealed record ConvertRequest
 
     /// <summary>Changes of element types.</summary>
     public required IReadOnlyList<CastRule> Casts { get; init; }
+
+    /// <summary>Changes of metadata, in order.</summary>
+    public required IReadOnlyList<MetadataEdit> Edits { get; init; }
 
     /// <summary>Which part of a nested file, and in which form.</summary>
     public required ReadOptions Reading { get; init; }

@@ -8,7 +8,7 @@ internal static class InspectText
 {
     // Metadata can hold a tokenizer; what is longer than this is read with other tools.
     private const int LongestValue = 1000;
-    private const int WidestKey = 24;
+    private const int WidestKey = 40;
 
     /// <summary>Prints the whole report.</summary>
     public static void Write(Inspection inspection, Channel channel)

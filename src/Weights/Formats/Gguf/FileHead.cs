@@ -55,6 +55,9 @@ internal sealed class FileHead
         }
     }
 
+    /// <summary>Of a file without tensors, whether it is padded nevertheless: ggml does that, the Python library does not.</summary>
+    public bool IsPadded { get; private set; }
+
     /// <summary>Bytes at the end of the file that belong to no tensor.</summary>
     public long BytesAfter { get; private set; }
 
@@ -189,6 +192,7 @@ internal sealed class FileHead
         List<Tensor> tensors = [];
         if (_tensors.Count == 0)
         {
+            IsPadded = file.Length > _cursor.Position;
             return tensors;
         }
         long start = Aligned(_cursor.Position, alignment);

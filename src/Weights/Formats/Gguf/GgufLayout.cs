@@ -22,13 +22,13 @@ internal static class GgufLayout
         IReadOnlyList<Shard> shards = ShardPlan.Make(plan.Tensors, fileName, ".gguf", options.MaxShardBytes).Shards;
         if (shards is [var single])
         {
-            return [File(single, entries, alignment)];
+            return [File(single, entries, alignment, (checkpoint.Original as OriginalTypes)?.IsPadded ?? false)];
         }
         FileLayout[] files = [.. shards.Select((shard, index) => File(shard, [.. index == 0 ? entries : OwnAlignment(entries), .. Part(index, shards.Count, plan.Tensors.Count)], alignment))];
         return [.. files[1..], files[0]];
     }
 
-    private static FileLayout File(Shard shard, List<(string Key, MetadataValue Value, StoredAs Type)> entries, long alignment)
+    private static FileLayout File(Shard shard, List<(string Key, MetadataValue Value, StoredAs Type)> entries, long alignment, bool isPadded = true)
     {
         ArrayBufferWriter<byte> head = new(64 << 10);
         head.Write("GGUF"u8);
@@ -52,8 +52,7 @@ internal static class GgufLayout
             MetadataWriter.Write(head, (ulong)offset);
             offset = FileHead.Aligned(offset + tensor.Bytes.Length, alignment);
         }
-        // A file without tensors ends with its metadata.
-        long start = shard.Tensors.Count == 0 ? head.WrittenCount : FileHead.Aligned(head.WrittenCount, alignment);
+        long start = shard.Tensors.Count == 0 && !isPadded ? head.WrittenCount : FileHead.Aligned(head.WrittenCount, alignment);
         List<Segment> segments = [new Segment(0, new MemoryBytes(head.WrittenMemory.ToArray()))];
         long next = start;
         foreach (Tensor tensor in shard.Tensors)

@@ -6,7 +6,8 @@ namespace Weights.Formats.Gguf;
 
 /// <summary>How the file that a checkpoint was read from stores its metadata: what a writer keeps.</summary>
 /// <param name="Types">By key.</param>
-internal sealed record OriginalTypes(IReadOnlyDictionary<string, StoredAs> Types);
+/// <param name="IsPadded">Of a file without tensors, whether it is padded.</param>
+internal sealed record OriginalTypes(IReadOnlyDictionary<string, StoredAs> Types, bool IsPadded);
 
 /// <summary>Writes the entries of a file's metadata: each as the type that it had, else as the one that llama.cpp's own converters would choose.</summary>
 internal static class MetadataWriter

@@ -44,7 +44,7 @@ internal static partial class SplitFiles
             Metadata = metadata,
             Aliases = aliases,
             LeftOut = leftOut,
-            Original = new OriginalTypes(head.Types),
+            Original = new OriginalTypes(head.Types, head.IsPadded),
         };
     }
 

@@ -140,19 +140,23 @@ internal sealed class QuantizedBytes : UnitBytes
         {
             return double.NaN;
         }
-        // Nothing halfway to the next power of two can be above the largest number of a type of less than 32 bits.
         double largest = 0;
         byte[] block = new byte[dtype.BlockBytes];
         double[] numbers = new double[dtype.BlockLength];
-        for (int exponent = -160; exponent < 128; exponent++)
+        // The first element of a block is in its first two bytes, whatever the type.
+        for (int code = 0; code <= ushort.MaxValue; code++)
         {
-            for (int fraction = 0; fraction < 256; fraction++)
+            block[0] = unchecked((byte)code);
+            if (block.Length > 1)
             {
-                Array.Fill(numbers, Math.ScaleB(1 + (fraction / 256.0), exponent));
-                dtype.Encode(numbers, block);
-                dtype.Decode(block, numbers);
-                largest = double.IsFinite(numbers[0]) ? Math.Max(largest, numbers[0]) : largest;
+                block[1] = (byte)(code >> 8);
             }
+            else if (code > byte.MaxValue)
+            {
+                break;
+            }
+            dtype.Decode(block, numbers);
+            largest = double.IsFinite(numbers[0]) ? Math.Max(largest, numbers[0]) : largest;
         }
         return largest;
     }

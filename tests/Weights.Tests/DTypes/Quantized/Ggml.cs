@@ -26,6 +26,20 @@ internal static unsafe partial class Ggml
         throw new ArgumentException($"ggml has no type {name}", nameof(name));
     }
 
+    /// <summary>The tensors of a GGUF file that ggml's own reader takes, with its numbers of their types.</summary>
+    public static IReadOnlyList<(string Name, int Type, long Bytes)> Open(string path)
+    {
+        nint file = OpenFile(path, new OpenParameters(NoData: 1, Tensors: 0));
+        Assert.NotEqual(0, file);
+        List<(string, int, long)> tensors = [];
+        for (long index = 0; index < TensorCount(file); index++)
+        {
+            tensors.Add((Marshal.PtrToStringUTF8(TensorName(file, index))!, TensorType(file, index), (long)TensorBytes(file, index)));
+        }
+        CloseFile(file);
+        return tensors;
+    }
+
     /// <summary>What <c>ggml_quantize_chunk</c> makes of a matrix, or of the types that it has not, which are of multiplications, their own function.</summary>
     public static byte[] Quantize(QuantizedDType dtype, ReadOnlySpan<float> matrix, int columns, ReadOnlySpan<float> importances)
     {
@@ -82,4 +96,24 @@ internal static unsafe partial class Ggml
 
     [LibraryImport(Library, EntryPoint = "ggml_quantize_chunk")]
     private static partial nuint QuantizeChunk(int type, float* source, void* target, long start, long rows, long columns, float* importances);
+
+    [LibraryImport(Library, EntryPoint = "gguf_init_from_file", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial nint OpenFile(string path, OpenParameters parameters);
+
+    [LibraryImport(Library, EntryPoint = "gguf_free")]
+    private static partial void CloseFile(nint file);
+
+    [LibraryImport(Library, EntryPoint = "gguf_get_n_tensors")]
+    private static partial long TensorCount(nint file);
+
+    [LibraryImport(Library, EntryPoint = "gguf_get_tensor_name")]
+    private static partial nint TensorName(nint file, long index);
+
+    [LibraryImport(Library, EntryPoint = "gguf_get_tensor_type")]
+    private static partial int TensorType(nint file, long index);
+
+    [LibraryImport(Library, EntryPoint = "gguf_get_tensor_size")]
+    private static partial nuint TensorBytes(nint file, long index);
+
+    private readonly record struct OpenParameters(byte NoData, nint Tensors);
 }
