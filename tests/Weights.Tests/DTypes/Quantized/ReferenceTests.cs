@@ -82,7 +82,7 @@ public class ReferenceTests
         float[] numbers = [.. Enumerable.Range(0, 1 << 16).SelectMany(upper => lower.Select(bits => BitConverter.UInt32BitsToSingle(((uint)upper << 16) | bits)))];
         ushort[] expected = Ggml.Narrow(dtype, numbers);
         ushort[] actual = new ushort[numbers.Length];
-        Conversion.Between(DType.F32, dtype)(MemoryMarshal.AsBytes<float>(numbers), MemoryMarshal.AsBytes<ushort>(actual));
+        Conversion.Between(DType.F32, dtype)(MemoryMarshal.AsBytes<float>(numbers), MemoryMarshal.AsBytes(actual.AsSpan()));
         for (int index = 0; index < numbers.Length; index++)
         {
             // Payloads of NaNs are kept here and not by ggml.
@@ -90,7 +90,7 @@ public class ReferenceTests
         }
     }
 
-    private static readonly string[] Kinds = ["of a normal distribution", "uniform, positive", "few and large", "integers", "tiny", "huge", "sparse", "constant", "of many magnitudes", "subnormal", "next to powers of two", "halves"];
+    private static readonly string[] Kinds = ["of a normal distribution", "uniform, positive", "few and large", "integers", "tiny", "huge", "sparse", "constant", "of many magnitudes", "subnormal", "next to powers of two", "halves and integers"];
 
     private static QuantizedDType Quantized(string name) => DType.TryParse(name, out DType dtype) ? (QuantizedDType)dtype : throw new ArgumentException(name);
 
