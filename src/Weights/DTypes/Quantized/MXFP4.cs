@@ -36,6 +36,12 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in MXFP4 block, Span<float> values)
+        {
+            float d = block.Half;
+            Lanes.WriteScaled(DoubledF4.Of(block._q.Numbers()), d, d, ref values[..Length][0]);
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<MXFP4> blocks)
         {
             Span<byte> levels = stackalloc byte[Length];

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -36,6 +38,19 @@ namespace Weights.DTypes.Quantized
                 int position = index % SubBlock;
                 byte pair = block._q[(index / SubBlock * 8) + (position % 8)];
                 values[index] = DoubledF4.Values[position < 8 ? pair & 0xF : pair >> 4] * s_halves[block._d[index / SubBlock]];
+            }
+        }
+
+        public static void DecodeLanes(in NVFP4 block, Span<float> values)
+        {
+            ReadOnlySpan<byte> bytes = block._q;
+            for (int half = 0; half < 2; half++)
+            {
+                // Two times eight bytes: low nibbles first, eight by eight.
+                Vector128<ulong> pairs = Vector128.Create(bytes.Slice(half * 16, 16)).AsUInt64();
+                Vector256<ulong> twice = Avx2.Permute4x64(Vector256.Create(pairs, pairs), 0b01_01_00_00);
+                Vector256<byte> numbers = Avx2.ShiftRightLogicalVariable(twice, Vector256.Create(0ul, 4, 0, 4)).AsByte() & Vector256.Create((byte)0xF);
+                Lanes.WriteScaled(DoubledF4.Of(numbers), s_halves[block._d[2 * half]], s_halves[block._d[(2 * half) + 1]], ref values.Slice(half * 32, 32)[0]);
             }
         }
 

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -28,6 +30,18 @@ namespace Weights.DTypes.Quantized
             for (int index = 0; index < Length; index++)
             {
                 values[index] = ((block._q[index / 8] >> (index % 8)) & 1) != 0 ? d : -d;
+            }
+        }
+
+        public static void DecodeLanes(in Q1_0 block, Span<float> values)
+        {
+            Vector256<int> d = Vector256.Create(BitConverter.SingleToInt32Bits(block._d.Value));
+            Vector256<int> position = Vector256.Create(31, 30, 29, 28, 27, 26, 25, 24);
+            for (int index = 0; index < Length / 8; index++)
+            {
+                // Each bit to the place of the sign; it is turned where the bit is zero.
+                Vector256<int> bits = Avx2.ShiftLeftLogicalVariable(Vector256.Create(~(int)block._q[index]), position.AsUInt32());
+                (d ^ (bits & Vector256.Create(int.MinValue))).AsSingle().StoreUnsafe(ref values.Slice(index * 8, 8)[0]);
             }
         }
 

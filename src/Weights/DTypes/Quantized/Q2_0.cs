@@ -1,5 +1,8 @@
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -28,6 +31,21 @@ namespace Weights.DTypes.Quantized
             for (int index = 0; index < Length; index++)
             {
                 values[index] = (((block._q[index / 4] >> (index % 4 * 2)) & 3) - 1) * d;
+            }
+        }
+
+        public static void DecodeLanes(in Q2_0 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            ReadOnlySpan<byte> bytes = block._q;
+            for (int half = 0; half < 2; half++)
+            {
+                // Eight bytes, each to the four numbers that it has.
+                Vector256<byte> spread = Avx2.Shuffle(Vector256.Create(BinaryPrimitives.ReadUInt64LittleEndian(bytes[(8 * half)..])).AsByte(), Vector256.Create(
+                    0x0101_0101_0000_0000ul, 0x0303_0303_0202_0202, 0x0505_0505_0404_0404, 0x0707_0707_0606_0606).AsByte());
+                Vector256<uint> numbers = spread.AsUInt32();
+                numbers = (numbers & Vector256.Create(0x0000_0003u)) | ((numbers >>> 2) & Vector256.Create(0x0000_0300u)) | ((numbers >>> 4) & Vector256.Create(0x0003_0000u)) | ((numbers >>> 6) & Vector256.Create(0x0300_0000u));
+                Lanes.WriteScaled(numbers.AsSByte() - Vector256<sbyte>.One, d, d, ref values.Slice(half * 32, 32)[0]);
             }
         }
 

@@ -43,6 +43,16 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in Q2_K block, Span<float> values)
+        {
+            (float d, float dMin) = (block._d.Value, block._dMin.Value);
+            for (int row = 0; row < 8; row++)
+            {
+                (int first, int second) = (block._scales[2 * row], block._scales[(2 * row) + 1]);
+                Lanes.WriteAffine(block._q.Row(row), d * (first & 0xF), -(dMin * (first >> 4)), d * (second & 0xF), -(dMin * (second >> 4)), ref values.Slice(row * 32, 32)[0]);
+            }
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q2_K> blocks)
         {
             for (int index = 0; index < blocks.Length; index++)

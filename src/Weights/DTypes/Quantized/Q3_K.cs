@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -42,6 +43,16 @@ namespace Weights.DTypes.Quantized
             for (int index = 0; index < Length; index++)
             {
                 values[index] = block._d.Value * block.ScaleOf(index / SubBlock) * (block._low.Number(index) + (4 * block._high.Number(index)) - Bound);
+            }
+        }
+
+        public static void DecodeLanes(in Q3_K block, Span<float> values)
+        {
+            float d = block._d.Value;
+            for (int row = 0; row < 8; row++)
+            {
+                Vector256<byte> levels = block._low.Row(row) | (block._high.Row(row).AsUInt16() << 2).AsByte();
+                Lanes.WriteScaled(levels.AsSByte() - Vector256.Create((sbyte)Bound), d * block.ScaleOf(2 * row), d * block.ScaleOf((2 * row) + 1), ref values.Slice(row * 32, 32)[0]);
             }
         }
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -32,6 +33,12 @@ namespace Weights.DTypes.Quantized
             {
                 values[index] = (block._q.Number(index) - Bound) * d;
             }
+        }
+
+        public static void DecodeLanes(in Q4_0 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            Lanes.WriteScaled(block._q.Numbers().AsSByte() - Vector256.Create((sbyte)Bound), d, d, ref values[..Length][0]);
         }
 
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q4_0> blocks)

@@ -36,6 +36,12 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in Q4_1 block, Span<float> values)
+        {
+            (float d, float m) = (block._d.Value, block._m.Value);
+            Lanes.WriteAffine(block._q.Numbers(), d, m, d, m, ref values[..Length][0]);
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q4_1> blocks)
         {
             Span<float> weights = stackalloc float[Length];

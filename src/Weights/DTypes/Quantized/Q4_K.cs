@@ -42,6 +42,16 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in Q4_K block, Span<float> values)
+        {
+            (float d, float dMin) = (block._d.Value, block._dMin.Value);
+            for (int row = 0; row < AffineSuperBlock.SubBlocks; row++)
+            {
+                (int scale, int minimum) = block._scales.Of(row);
+                Lanes.WriteAffine(block._q.Row(row), d * scale, -(dMin * minimum), d * scale, -(dMin * minimum), ref values.Slice(row * 32, 32)[0]);
+            }
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q4_K> blocks)
         {
             Span<byte> levels = stackalloc byte[Length];

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -33,6 +34,13 @@ namespace Weights.DTypes.Quantized
             {
                 values[index] = ((block._low.Number(index) | block._high.Number(index)) - Bound) * d;
             }
+        }
+
+        public static void DecodeLanes(in Q5_0 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            Vector256<byte> levels = block._low.Numbers() | block._high.Numbers();
+            Lanes.WriteScaled(levels.AsSByte() - Vector256.Create((sbyte)Bound), d, d, ref values[..Length][0]);
         }
 
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q5_0> blocks)

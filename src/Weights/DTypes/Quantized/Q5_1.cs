@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -35,6 +36,12 @@ namespace Weights.DTypes.Quantized
             {
                 values[index] = ((block._low.Number(index) | block._high.Number(index)) * d) + m;
             }
+        }
+
+        public static void DecodeLanes(in Q5_1 block, Span<float> values)
+        {
+            (float d, float m) = (block._d.Value, block._m.Value);
+            Lanes.WriteAffine(block._low.Numbers() | block._high.Numbers(), d, m, d, m, ref values[..Length][0]);
         }
 
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q5_1> blocks)

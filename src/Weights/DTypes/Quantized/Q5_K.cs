@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -39,6 +40,17 @@ namespace Weights.DTypes.Quantized
                 {
                     values[index] = (d * (block._low.Number(index) + (block._high.Number(index) * 16))) - m;
                 }
+            }
+        }
+
+        public static void DecodeLanes(in Q5_K block, Span<float> values)
+        {
+            (float d, float dMin) = (block._d.Value, block._dMin.Value);
+            for (int row = 0; row < AffineSuperBlock.SubBlocks; row++)
+            {
+                (int scale, int minimum) = block._scales.Of(row);
+                Vector256<byte> levels = block._low.Row(row) | (block._high.Row(row).AsUInt16() << 4).AsByte();
+                Lanes.WriteAffine(levels, d * scale, -(dMin * minimum), d * scale, -(dMin * minimum), ref values.Slice(row * 32, 32)[0]);
             }
         }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -41,6 +42,19 @@ namespace Weights.DTypes.Quantized
             {
                 int low = (block._low[(index / 128 * 64) + (index % 64)] >> (index % 128 / 64 * 4)) & 0xF;
                 values[index] = block._d.Value * block._scales[index / SubBlock] * ((low | (block._high.Number(index) << 4)) - Bound);
+            }
+        }
+
+        public static void DecodeLanes(in Q6_K block, Span<float> values)
+        {
+            float d = block._d.Value;
+            ReadOnlySpan<byte> low = block._low;
+            for (int row = 0; row < 8; row++)
+            {
+                // Rows 0 and 1 are in the low nibbles of 64 bytes, 2 and 3 in the high ones.
+                Vector256<byte> pairs = Vector256.Create(low.Slice((row / 4 * 64) + (row % 2 * 32), 32));
+                Vector256<byte> levels = ((pairs.AsUInt16() >>> (row % 4 / 2 * 4)).AsByte() & Vector256.Create((byte)0xF)) | (block._high.Row(row).AsUInt16() << 4).AsByte();
+                Lanes.WriteScaled(levels.AsSByte() - Vector256.Create((sbyte)Bound), d * block._scales[2 * row], d * block._scales[(2 * row) + 1], ref values.Slice(row * 32, 32)[0]);
             }
         }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -29,6 +30,12 @@ namespace Weights.DTypes.Quantized
             {
                 values[index] = d * block._q[index];
             }
+        }
+
+        public static void DecodeLanes(in Q8_0 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            Lanes.WriteScaled(Vector256.Create((ReadOnlySpan<sbyte>)block._q), d, d, ref values[..Length][0]);
         }
 
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q8_0> blocks)

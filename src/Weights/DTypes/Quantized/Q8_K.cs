@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -29,6 +30,15 @@ namespace Weights.DTypes.Quantized
             for (int index = 0; index < Length; index++)
             {
                 values[index] = block._d * block._q[index];
+            }
+        }
+
+        public static void DecodeLanes(in Q8_K block, Span<float> values)
+        {
+            ReadOnlySpan<sbyte> integers = block._q;
+            for (int index = 0; index < Length; index += 32)
+            {
+                Lanes.WriteScaled(Vector256.Create(integers.Slice(index, 32)), block._d, block._d, ref values.Slice(index, 32)[0]);
             }
         }
 

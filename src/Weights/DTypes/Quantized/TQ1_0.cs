@@ -1,5 +1,7 @@
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -44,6 +46,40 @@ namespace Weights.DTypes.Quantized
                     }
                 }
             }
+        }
+
+        public static void DecodeLanes(in TQ1_0 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            ReadOnlySpan<byte> bytes = block._q;
+            Vector256<byte> fractions = Vector256.Create(bytes[..32]);
+            for (int row = 0; row < 5; row++)
+            {
+                Lanes.WriteScaled(NextDigit(ref fractions), d, d, ref values.Slice(row * 32, 32)[0]);
+            }
+            fractions = Vector256.Create(Vector128.Create(bytes.Slice(32, 16)), default);
+            Span<float> rest = stackalloc float[32];
+            for (int row = 0; row < 5; row++)
+            {
+                Lanes.WriteScaled(NextDigit(ref fractions), d, d, ref rest[0]);
+                rest[..16].CopyTo(values[(160 + (row * 16))..]);
+            }
+            fractions = Vector256.CreateScalar(BinaryPrimitives.ReadUInt32LittleEndian(bytes[48..])).AsByte();
+            for (int row = 0; row < 4; row++)
+            {
+                Lanes.WriteScaled(NextDigit(ref fractions), d, d, ref rest[0]);
+                rest[..4].CopyTo(values[(240 + (row * 4))..]);
+            }
+        }
+
+        // The digit less one; the fraction that is left is its argument's.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static Vector256<sbyte> NextDigit(ref Vector256<byte> fractions)
+        {
+            // 3 · fraction is 256 at 86, 512 at 171.
+            Vector256<byte> digit = Vector256<byte>.Zero - Vector256.GreaterThanOrEqual(fractions, Vector256.Create((byte)86)) - Vector256.GreaterThanOrEqual(fractions, Vector256.Create((byte)171));
+            fractions = fractions + fractions + fractions;
+            return digit.AsSByte() - Vector256<sbyte>.One;
         }
 
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<TQ1_0> blocks)

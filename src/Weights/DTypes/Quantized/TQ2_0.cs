@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -31,6 +32,15 @@ namespace Weights.DTypes.Quantized
             for (int index = 0; index < Length; index++)
             {
                 values[index] = (block._q.Number(index) - 1) * d;
+            }
+        }
+
+        public static void DecodeLanes(in TQ2_0 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            for (int row = 0; row < 8; row++)
+            {
+                Lanes.WriteScaled(block._q.Row(row).AsSByte() - Vector256<sbyte>.One, d, d, ref values.Slice(row * 32, 32)[0]);
             }
         }
 
