@@ -116,6 +116,18 @@ internal static class Lanes
         ((Float(Avx2.ConvertToVector256Int32(Sse2.ShiftRightLogical128BitLane(upper, 8))) * scale) + minimum).StoreUnsafe(ref target, 3 * Count);
     }
 
+    /// <summary>Eight blocks, the last ones zeros if there are fewer.</summary>
+    public static ReadOnlySpan<float> Padded(ReadOnlySpan<float> blocks, Span<float> eight)
+    {
+        if (blocks.Length == eight.Length)
+        {
+            return blocks;
+        }
+        blocks.CopyTo(eight);
+        eight[blocks.Length..].Clear();
+        return eight;
+    }
+
     /// <summary>
     /// Eight blocks side by side: vector i has number i of each block.
     /// </summary>

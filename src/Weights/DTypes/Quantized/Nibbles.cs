@@ -25,9 +25,13 @@ internal struct Nibbles
         }
     }
 
-    /// <summary>The same from a vector of levels below 16.</summary>
+    /// <summary>The same from a vector.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void PackLanes(Vector256<byte> levels) => (levels.GetLower() | (levels.GetUpper().AsUInt16() << 4).AsByte()).StoreUnsafe(ref _first);
+    public void PackLanes(Vector256<byte> levels)
+    {
+        Vector256<byte> low = levels & Vector256.Create((byte)0xF);
+        (low.GetLower() | (low.GetUpper().AsUInt16() << 4).AsByte()).StoreUnsafe(ref _first);
+    }
 
     /// <summary>All 32 numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -84,23 +84,19 @@ internal readonly struct Numbers32
         return Lanes.LowBytes(Lanes.AwayFromZero(_a * f), Lanes.AwayFromZero(_b * f), Lanes.AwayFromZero(_c * f), Lanes.AwayFromZero(_d * f));
     }
 
-    /// <summary>factor · (x − minimum) to the nearest integer between the bounds, plus the offset.</summary>
+    /// <summary>factor · (x − minimum) to the nearest integer between the bounds, less the least.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector256<byte> Levels(float factor, float minimum, int least, int greatest, int offset)
-    {
-        Vector256<float> f = Vector256.Create(factor);
-        Vector256<float> m = Vector256.Create(minimum);
-        return Bytes(f * (_a - m), f * (_b - m), f * (_c - m), f * (_d - m), least, greatest, offset);
-    }
+    public Vector256<byte> Levels(Vector256<float> first, Vector256<float> firstMinimum, Vector256<float> second, Vector256<float> secondMinimum, int least, int greatest) =>
+        Bytes(first * (_a - firstMinimum), first * (_b - firstMinimum), second * (_c - secondMinimum), second * (_d - secondMinimum), least, greatest);
 
-    /// <summary>(x + minimum) / d to the nearest integer between the bounds, plus the offset.</summary>
+    /// <summary>(x + minimum) / divisor to the nearest integer between the bounds, less the least.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector256<byte> Quotients(Vector256<float> first, Vector256<float> firstMinimum, Vector256<float> second, Vector256<float> secondMinimum, int least, int greatest, int offset) =>
-        Bytes((_a + firstMinimum) / first, (_b + firstMinimum) / first, (_c + secondMinimum) / second, (_d + secondMinimum) / second, least, greatest, offset);
+    public Vector256<byte> Quotients(Vector256<float> first, Vector256<float> firstMinimum, Vector256<float> second, Vector256<float> secondMinimum, int least, int greatest) =>
+        Bytes((_a + firstMinimum) / first, (_b + firstMinimum) / first, (_c + secondMinimum) / second, (_d + secondMinimum) / second, least, greatest);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<byte> Bytes(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, int least, int greatest, int offset) =>
-        Lanes.LowBytes(Level(a, least, greatest), Level(b, least, greatest), Level(c, least, greatest), Level(d, least, greatest)) + Vector256.Create((byte)offset);
+    private static Vector256<byte> Bytes(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, int least, int greatest) =>
+        Lanes.LowBytes(Level(a, least, greatest), Level(b, least, greatest), Level(c, least, greatest), Level(d, least, greatest)) - Vector256.Create(unchecked((byte)least));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Level(Vector256<float> value, int least, int greatest) => Lanes.Clamp(Lanes.Nearest(value), least, greatest);

@@ -65,6 +65,15 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q3_K> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                Range range = (index * Length)..((index + 1) * Length);
+                EncodeLanes(row[range], importances.IsEmpty ? [] : importances[range], ref blocks[index]);
+            }
+        }
+
         private readonly int ScaleOf(int subBlock) =>
             ((_scales[subBlock % 8] >> (subBlock / 8 * 4) & 0xF) | ((_scales[8 + (subBlock % 4)] >> (subBlock / 4 * 2) & 3) << 4)) - ScaleBound;
 
@@ -91,6 +100,75 @@ namespace Weights.DTypes.Quantized
             block.Requantize(numbers, levels);
             block._high.Pack(levels, 2);
             block._low.Pack(levels);
+        }
+
+        [SkipLocalsInit]
+        private static void EncodeLanes(ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, ref Q3_K block)
+        {
+            // A search with importances counts on finite numbers.
+            if (!importances.IsEmpty && Lanes.LargestMagnitude(numbers) >= Lanes.InfinityBits)
+            {
+                Encode(numbers, importances, ref block);
+                return;
+            }
+            Span<float> scales = stackalloc float[SubBlocks];
+            Span<float> sums = stackalloc float[SubBlocks];
+            Span<byte> scaleLevels = stackalloc byte[SubBlocks];
+            Span<byte> levels = stackalloc byte[Length];
+            SearchLanes(numbers, importances, scales, sums, levels);
+            block._d = importances.IsEmpty ? Round(scales, scaleLevels) : Scale.Of(ScaleSearch.Symmetric(scales, sums, ScaleBound, scaleLevels));
+            block.PackScales(scaleLevels);
+            float d = block._d.Value;
+            for (int index = 0; index < SubBlocks; index++)
+            {
+                scales[index] = d * block.ScaleOf(index);
+            }
+            sums.Clear();
+            new LevelLanes(SubBlock, -Bound, Bound - 1).Divide(numbers, scales, sums, levels);
+            block._high.PackLanes(levels, 2);
+            for (int index = 0; index < Length; index += 32)
+            {
+                (Vector256.Create<byte>(levels.Slice(index, 32)) & Vector256.Create((byte)3)).CopyTo(levels.Slice(index, 32));
+            }
+            block._low.PackLanes(levels);
+        }
+
+        private static void SearchLanes(ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, Span<float> scales, Span<float> sums, Span<byte> levels)
+        {
+            Span<Vector256<float>> transposed = stackalloc Vector256<float>[SubBlock];
+            Span<Vector256<float>> weights = stackalloc Vector256<float>[SubBlock];
+            Span<float> inverses = stackalloc float[SubBlocks];
+            Span<float> minimums = stackalloc float[SubBlocks];
+            float square = importances.IsEmpty ? 0 : 2 * ErrorWeights.SumOfSquares(numbers) / Length;
+            for (int first = 0; first < SubBlocks; first += Lanes.Count)
+            {
+                Range half = (first * SubBlock)..((first + Lanes.Count) * SubBlock);
+                Lanes.Transpose(numbers[half], transposed);
+                if (importances.IsEmpty)
+                {
+                    RefinedLanes.Run(transposed, Bound, weights).CopyTo(scales[first..]);
+                    Untranspose(weights, levels[half]);
+                    continue;
+                }
+                ErrorWeights.WeighLanes(transposed, importances[half], square, weights);
+                ErrorWeights.SumLanes(weights).CopyTo(sums[first..]);
+                (Vector256<float> scale, Vector256<float> inverse) = SymmetricLanes.Run(transposed, weights, Bound);
+                scale.CopyTo(scales[first..]);
+                inverse.CopyTo(inverses[first..]);
+            }
+            if (!importances.IsEmpty)
+            {
+                new LevelLanes(SubBlock, -Bound, Bound - 1).Scale(numbers, inverses, minimums, levels);
+            }
+        }
+
+        private static void Untranspose(ReadOnlySpan<Vector256<float>> integers, Span<byte> levels)
+        {
+            ReadOnlySpan<float> floats = MemoryMarshal.Cast<Vector256<float>, float>(integers);
+            for (int index = 0; index < levels.Length; index++)
+            {
+                levels[index] = (byte)(floats[(index % SubBlock * Lanes.Count) + (index / SubBlock)] + Bound);
+            }
         }
 
         private static void Search(ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, Span<float> scales, Span<float> sums, Span<byte> levels)

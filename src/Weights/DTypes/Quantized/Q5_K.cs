@@ -17,6 +17,8 @@ namespace Weights.DTypes.Quantized
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
     internal struct Q5_K : IQuantizedBlock<Q5_K>
     {
+        private static readonly AffineSearch s_search = new(31, -0.5f, 0.1f, 15);
+
         private Scale _d;
         private Scale _dMin;
         private SixBitScales _scales;
@@ -57,14 +59,26 @@ namespace Weights.DTypes.Quantized
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q5_K> blocks)
         {
             Span<byte> levels = stackalloc byte[Length];
-            AffineSearch search = new(31, -0.5f, 0.1f, 15);
             for (int index = 0; index < blocks.Length; index++)
             {
                 Range range = (index * Length)..((index + 1) * Length);
-                AffineSuperBlock block = AffineSuperBlock.Encode(row[range], importances.IsEmpty ? [] : importances[range], search, levels);
+                AffineSuperBlock block = AffineSuperBlock.Encode(row[range], importances.IsEmpty ? [] : importances[range], s_search, levels);
                 (blocks[index]._d, blocks[index]._dMin, blocks[index]._scales) = (block.D, block.DMin, block.Scales);
                 blocks[index]._high.Pack(levels, 4);
                 blocks[index]._low.Pack(levels);
+            }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q5_K> blocks)
+        {
+            Span<byte> levels = stackalloc byte[Length];
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                Range range = (index * Length)..((index + 1) * Length);
+                AffineSuperBlock block = AffineSuperBlock.EncodeLanes(row[range], importances.IsEmpty ? [] : importances[range], s_search, levels);
+                (blocks[index]._d, blocks[index]._dMin, blocks[index]._scales) = (block.D, block.DMin, block.Scales);
+                blocks[index]._high.PackLanes(levels, 4);
+                blocks[index]._low.PackLanes(levels);
             }
         }
     }
