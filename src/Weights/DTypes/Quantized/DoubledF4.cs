@@ -18,6 +18,25 @@ internal static class DoubledF4
         return Avx2.Shuffle(Vector256.Create(table, table), indices.AsSByte());
     }
 
+    /// <summary>Whether <see cref="NearestLanes"/> gives the indices for numbers up to a magnitude: not for what is so far beyond the values that all are equally near.</summary>
+    public static bool Reaches(float scale, float magnitude) => magnitude <= 4096 * scale;
+
+    /// <summary>As <see cref="Nearest"/>, for eight numbers: halfway between two values, which is exact, is nearest to the one next to zero.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> NearestLanes(Vector256<float> numbers, Vector256<float> scale)
+    {
+        Vector256<float> magnitude = Vector256.Abs(numbers);
+        Vector256<int> index = -(Above(magnitude, scale * 0.5f) + Above(magnitude, scale * 1.5f) + Above(magnitude, scale * 2.5f) + Above(magnitude, scale * 3.5f)
+            + Above(magnitude, scale * 5) + Above(magnitude, scale * 7) + Above(magnitude, scale * 10));
+        // What is nearest to zero has index 0 with either sign.
+        Vector256<int> sign = (numbers.AsInt32() >>> 28) & Vector256.Create(8);
+        return index | Vector256.AndNot(sign, Vector256.Equals(index, Vector256<int>.Zero));
+    }
+
+    // −1 where a magnitude is above a limit.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Above(Vector256<float> magnitude, Vector256<float> limit) => Vector256.GreaterThan(magnitude, limit).AsInt32();
+
     /// <summary>Index of the value that, multiplied by <paramref name="scale"/>, is nearest to a number; of two, the first.</summary>
     public static int Nearest(float number, float scale)
     {

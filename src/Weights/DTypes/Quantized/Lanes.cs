@@ -90,6 +90,11 @@ internal static class Lanes
         return Avx2.PermuteVar8x32(bytes.AsInt32(), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)).AsByte();
     }
 
+    /// <summary>The sums of four bytes each, in order.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> SumsOfFour(Vector256<sbyte> integers) =>
+        Avx2.MultiplyAddAdjacent(Avx2.MultiplyAddAdjacent(Vector256<byte>.One, integers), Vector256<short>.One);
+
     /// <summary>32 numbers scale · integer; the first sixteen have the first scale.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void WriteScaled(Vector256<sbyte> integers, float first, float second, ref float target)

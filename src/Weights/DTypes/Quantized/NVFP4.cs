@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
@@ -63,6 +64,35 @@ namespace Weights.DTypes.Quantized
                     blocks[index].Encode(subBlock, row.Slice((index * Length) + (subBlock * SubBlock), SubBlock));
                 }
             }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<NVFP4> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                for (int subBlock = 0; subBlock < Length / SubBlock; subBlock++)
+                {
+                    blocks[index].EncodeLanes(subBlock, row.Slice((index * Length) + (subBlock * SubBlock), SubBlock));
+                }
+            }
+        }
+
+        private void EncodeLanes(int subBlock, ReadOnlySpan<float> numbers)
+        {
+            (Vector256<float> first, Vector256<float> second) = (Vector256.Create(numbers[..8]), Vector256.Create(numbers[8..16]));
+            float magnitude = BitConverter.Int32BitsToSingle(Lanes.Largest(Vector256.Max(Lanes.Magnitude(first), Lanes.Magnitude(second))));
+            byte scale = ScaleOf(magnitude / 6);
+            float half = s_halves[scale];
+            if (half == 0 || !DoubledF4.Reaches(half, magnitude))
+            {
+                Encode(subBlock, numbers);
+                return;
+            }
+            _d[subBlock] = scale;
+            // The two nibbles of each byte in eight lanes, of which the low bytes come together.
+            Vector256<int> pairs = DoubledF4.NearestLanes(first, Vector256.Create(half)) | (DoubledF4.NearestLanes(second, Vector256.Create(half)) << 4);
+            Vector256<byte> bytes = Lanes.LowBytes(pairs, pairs, pairs, pairs);
+            BinaryPrimitives.WriteUInt64LittleEndian(_q[(subBlock * 8)..], bytes.AsUInt64().ToScalar());
         }
 
         private void Encode(int subBlock, ReadOnlySpan<float> numbers)

@@ -84,6 +84,17 @@ internal readonly struct Numbers32
         return Lanes.LowBytes(Lanes.AwayFromZero(_a * f), Lanes.AwayFromZero(_b * f), Lanes.AwayFromZero(_c * f), Lanes.AwayFromZero(_d * f));
     }
 
+    /// <summary>x · factor to the nearest integer that is not greater than one, cut to 8 bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector256<byte> Nearest(float factor, int greatest)
+    {
+        Vector256<float> f = Vector256.Create(factor);
+        Vector256<int> most = Vector256.Create(greatest);
+        return Lanes.LowBytes(
+            Vector256.Min(most, Lanes.Nearest(_a * f)), Vector256.Min(most, Lanes.Nearest(_b * f)),
+            Vector256.Min(most, Lanes.Nearest(_c * f)), Vector256.Min(most, Lanes.Nearest(_d * f)));
+    }
+
     /// <summary>factor · (x − minimum) to the nearest integer between the bounds, less the least.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<byte> Levels(Vector256<float> first, Vector256<float> firstMinimum, Vector256<float> second, Vector256<float> secondMinimum, int least, int greatest) =>

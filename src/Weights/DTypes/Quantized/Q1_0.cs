@@ -53,6 +53,29 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q1_0> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                EncodeLanes(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void EncodeLanes(ReadOnlySpan<float> values, ref Q1_0 block)
+        {
+            float sum = 0;
+            for (int index = 0; index < Length; index += 8)
+            {
+                ReadOnlySpan<float> eight = values.Slice(index, 8);
+                foreach (float value in eight)
+                {
+                    sum += Math.Abs(value);
+                }
+                block._q[index / 8] = (byte)Vector256.GreaterThanOrEqual(Vector256.Create(eight), Vector256<float>.Zero).ExtractMostSignificantBits();
+            }
+            block._d = Scale.Of(sum / Length);
+        }
+
         private static void Encode(ReadOnlySpan<float> values, ref Q1_0 block)
         {
             float sum = 0;

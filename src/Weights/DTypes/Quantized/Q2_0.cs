@@ -57,6 +57,41 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q2_0> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                EncodeLanes(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void EncodeLanes(ReadOnlySpan<float> values, ref Q2_0 block)
+        {
+            int magnitude = Lanes.LargestMagnitude(values);
+            if (magnitude >= Lanes.InfinityBits)
+            {
+                Encode(values, ref block);
+                return;
+            }
+            float d = BitConverter.Int32BitsToSingle(magnitude);
+            float inverse = d > 0 ? 1 / d : 0;
+            if (float.IsInfinity(inverse))
+            {
+                Encode(values, ref block);
+                return;
+            }
+            block._d = Scale.Of(d);
+            Span<byte> bytes = block._q;
+            for (int half = 0; half < 2; half++)
+            {
+                // No number is beyond ±1 times the scale: levels are 0, 1 and 2. Four of them come together in each integer.
+                Vector256<byte> levels = new Numbers32(in values.Slice(half * 32, 32)[0]).RoundedAway(inverse) + Vector256<byte>.One;
+                Vector256<short> pairs = Avx2.MultiplyAddAdjacent(levels, Vector256.Create((short)0x0401).AsSByte());
+                Vector256<int> fours = Avx2.MultiplyAddAdjacent(pairs, Vector256.Create(0x0010_0001).AsInt16());
+                BinaryPrimitives.WriteUInt64LittleEndian(bytes[(half * 8)..], Lanes.LowBytes(fours, fours, fours, fours).AsUInt64().ToScalar());
+            }
+        }
+
         private static void Encode(ReadOnlySpan<float> values, ref Q2_0 block)
         {
             float d = Math.Abs(Spread.Farthest(values));

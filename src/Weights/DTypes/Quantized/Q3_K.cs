@@ -115,7 +115,9 @@ namespace Weights.DTypes.Quantized
             Span<float> sums = stackalloc float[SubBlocks];
             Span<byte> scaleLevels = stackalloc byte[SubBlocks];
             Span<byte> levels = stackalloc byte[Length];
-            SearchLanes(numbers, importances, scales, sums, levels);
+            Span<float> factors = stackalloc float[SubBlocks];
+            Span<Vector256<float>> integers = stackalloc Vector256<float>[2 * SubBlock];
+            SearchLanes(numbers, importances, scales, sums, factors, integers);
             block._d = importances.IsEmpty ? Round(scales, scaleLevels) : Scale.Of(ScaleSearch.Symmetric(scales, sums, ScaleBound, scaleLevels));
             block.PackScales(scaleLevels);
             float d = block._d.Value;
@@ -124,7 +126,17 @@ namespace Weights.DTypes.Quantized
                 scales[index] = d * block.ScaleOf(index);
             }
             sums.Clear();
-            new LevelLanes(SubBlock, -Bound, Bound - 1).Divide(numbers, scales, sums, levels);
+            LevelLanes lanes = new(SubBlock, -Bound, Bound - 1);
+            if (scales.Contains(0) && importances.IsEmpty)
+            {
+                Untranspose(integers[..SubBlock], levels[..(Length / 2)]);
+                Untranspose(integers[SubBlock..], levels[(Length / 2)..]);
+            }
+            else if (scales.Contains(0))
+            {
+                lanes.Scale(numbers, factors, sums, levels);
+            }
+            lanes.Divide(numbers, scales, sums, levels);
             block._high.PackLanes(levels, 2);
             for (int index = 0; index < Length; index += 32)
             {
@@ -133,12 +145,13 @@ namespace Weights.DTypes.Quantized
             block._low.PackLanes(levels);
         }
 
-        private static void SearchLanes(ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, Span<float> scales, Span<float> sums, Span<byte> levels)
+        // Levels are given by the factors, or without importances as integers, sub-blocks side by side.
+        [SkipLocalsInit]
+        private static void SearchLanes(
+            ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, Span<float> scales, Span<float> sums, Span<float> factors, Span<Vector256<float>> integers)
         {
             Span<Vector256<float>> transposed = stackalloc Vector256<float>[SubBlock];
             Span<Vector256<float>> weights = stackalloc Vector256<float>[SubBlock];
-            Span<float> inverses = stackalloc float[SubBlocks];
-            Span<float> minimums = stackalloc float[SubBlocks];
             float square = importances.IsEmpty ? 0 : 2 * ErrorWeights.SumOfSquares(numbers) / Length;
             for (int first = 0; first < SubBlocks; first += Lanes.Count)
             {
@@ -146,19 +159,14 @@ namespace Weights.DTypes.Quantized
                 Lanes.Transpose(numbers[half], transposed);
                 if (importances.IsEmpty)
                 {
-                    RefinedLanes.Run(transposed, Bound, weights).CopyTo(scales[first..]);
-                    Untranspose(weights, levels[half]);
+                    RefinedLanes.Run(transposed, Bound, integers.Slice(first / Lanes.Count * SubBlock, SubBlock)).CopyTo(scales[first..]);
                     continue;
                 }
                 ErrorWeights.WeighLanes(transposed, importances[half], square, weights);
                 ErrorWeights.SumLanes(weights).CopyTo(sums[first..]);
                 (Vector256<float> scale, Vector256<float> inverse) = SymmetricLanes.Run(transposed, weights, Bound);
                 scale.CopyTo(scales[first..]);
-                inverse.CopyTo(inverses[first..]);
-            }
-            if (!importances.IsEmpty)
-            {
-                new LevelLanes(SubBlock, -Bound, Bound - 1).Scale(numbers, inverses, minimums, levels);
+                inverse.CopyTo(factors[first..]);
             }
         }
 

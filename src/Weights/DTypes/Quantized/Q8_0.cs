@@ -46,6 +46,28 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q8_0> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                EncodeLanes(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void EncodeLanes(ReadOnlySpan<float> values, ref Q8_0 block)
+        {
+            Numbers32 numbers = new(in values[..Length][0]);
+            int magnitude = numbers.LargestMagnitude();
+            if (magnitude > Lanes.InfinityBits)
+            {
+                Encode(values, ref block);
+                return;
+            }
+            float d = BitConverter.Int32BitsToSingle(magnitude) / 127;
+            block._d = Scale.Of(d);
+            numbers.RoundedAway(d != 0 ? 1 / d : 0).AsSByte().CopyTo(block._q);
+        }
+
         private static void Encode(ReadOnlySpan<float> values, ref Q8_0 block)
         {
             float d = Spread.Magnitude(values) / 127;

@@ -50,6 +50,36 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q8_K> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                EncodeLanes(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void EncodeLanes(ReadOnlySpan<float> values, ref Q8_K block)
+        {
+            int magnitude = Lanes.LargestMagnitude(values);
+            // Blocks of zeros or with NaNs.
+            if (magnitude is 0 or > Lanes.InfinityBits)
+            {
+                Encode(values, ref block);
+                return;
+            }
+            float inverse = -127f / Lanes.FirstOf(values, magnitude);
+            block._d = 1 / inverse;
+            Span<sbyte> integers = block._q;
+            for (int index = 0; index < Length; index += 32)
+            {
+                Vector256<sbyte> rounded = new Numbers32(in values.Slice(index, 32)[0]).Nearest(inverse, sbyte.MaxValue).AsSByte();
+                rounded.CopyTo(integers.Slice(index, 32));
+                Vector256<int> sums = Lanes.SumsOfFour(rounded);
+                block._sums[index / 16] = unchecked((short)Vector128.Sum(sums.GetLower()));
+                block._sums[(index / 16) + 1] = unchecked((short)Vector128.Sum(sums.GetUpper()));
+            }
+        }
+
         private static void Encode(ReadOnlySpan<float> values, ref Q8_K block)
         {
             block = default;

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -88,6 +89,54 @@ namespace Weights.DTypes.Quantized
             {
                 Encode(row.Slice(index * Length, Length), ref blocks[index]);
             }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<TQ1_0> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                EncodeLanes(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void EncodeLanes(ReadOnlySpan<float> values, ref TQ1_0 block)
+        {
+            int magnitude = Lanes.LargestMagnitude(values);
+            if (magnitude > Lanes.InfinityBits)
+            {
+                Encode(values, ref block);
+                return;
+            }
+            float d = BitConverter.Int32BitsToSingle(magnitude);
+            float inverse = d != 0 ? 1 / d : 0;
+            block._d = Scale.Of(d);
+            // 160 numbers to 32 bytes, 80 to 16, 16 to 4; a fifth digit of the last ones is 0.
+            Span<byte> digits = stackalloc byte[Length + 32 + 4];
+            for (int index = 0; index < Length; index += 32)
+            {
+                (new Numbers32(in values.Slice(index, 32)[0]).RoundedAway(inverse) + Vector256<byte>.One).CopyTo(digits[index..]);
+            }
+            digits[Length..].Clear();
+            Span<byte> bytes = block._q;
+            Fractions(digits, 32).CopyTo(bytes);
+            Fractions(digits[160..], 16).GetLower().CopyTo(bytes[32..]);
+            BinaryPrimitives.WriteUInt32LittleEndian(bytes[48..], Fractions(digits[240..], 4).AsUInt32().ToScalar());
+        }
+
+        // Bytes of five digits each, which are `apart`.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static Vector256<byte> Fractions(ReadOnlySpan<byte> digits, int apart)
+        {
+            Vector256<byte> all = Vector256<byte>.Zero;
+            for (int digit = 0; digit < 5; digit++)
+            {
+                all = all + all + all + Vector256.Create(digits.Slice(digit * apart, 32));
+            }
+            // ⌈256 n / 243⌉ = n + ⌊(13 n + 242) / 243⌋, where dividing by 243 is multiplying by 270 / 65536: for n < 243 the same.
+            (Vector256<ushort> lower, Vector256<ushort> upper) = Vector256.Widen(all);
+            lower += Avx2.MultiplyHigh((lower * 13) + Vector256.Create((ushort)242), Vector256.Create((ushort)270));
+            upper += Avx2.MultiplyHigh((upper * 13) + Vector256.Create((ushort)242), Vector256.Create((ushort)270));
+            return Vector256.Narrow(lower, upper);
         }
 
         private static void Encode(ReadOnlySpan<float> values, ref TQ1_0 block)
