@@ -121,7 +121,7 @@ namespace Weights.DTypes.Quantized
             {
                 return 0;
             }
-            uint bits = BitConverter.SingleToUInt32Bits(Math.Min(value, 448));
+            uint bits = BitConverter.SingleToUInt32Bits(value > 448 ? 448 : value);
             int exponent = (int)(bits >> 23) - 127 + 7;
             if (exponent <= 0)
             {
