@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Weights.DTypes.Quantized;
 
 /// <summary>How much the error of each number of a block counts in a search for its scale.</summary>
@@ -36,5 +38,31 @@ internal static class ErrorWeights
         {
             weights[index] = importances[index] * MathF.Sqrt(square + (numbers[index] * numbers[index]));
         }
+    }
+
+    /// <summary>The weights of eight blocks side by side, as <see cref="Lanes.Transpose"/> arranges them.</summary>
+    /// <param name="numbers">The blocks side by side.</param>
+    /// <param name="importances">Those of the blocks, one after the other.</param>
+    /// <param name="square">A mean square of the numbers around.</param>
+    /// <param name="weights">As many vectors as numbers.</param>
+    public static void WeighLanes(ReadOnlySpan<Vector256<float>> numbers, ReadOnlySpan<float> importances, float square, Span<Vector256<float>> weights)
+    {
+        Lanes.Transpose(importances, weights);
+        Vector256<float> mean = Vector256.Create(square);
+        for (int index = 0; index < weights.Length; index++)
+        {
+            weights[index] *= Vector256.Sqrt(mean + (numbers[index] * numbers[index]));
+        }
+    }
+
+    /// <summary>The sums of eight blocks side by side.</summary>
+    public static Vector256<float> SumLanes(ReadOnlySpan<Vector256<float>> weights)
+    {
+        Vector256<float> sum = Vector256<float>.Zero;
+        foreach (Vector256<float> weight in weights)
+        {
+            sum += weight;
+        }
+        return sum;
     }
 }

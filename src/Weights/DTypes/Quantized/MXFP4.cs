@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -36,21 +37,54 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in MXFP4 block, Span<float> values)
+        {
+            float d = block.Half;
+            Lanes.WriteScaled(DoubledF4.Of(block._q.Numbers()), d, d, ref values[..Length][0]);
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<MXFP4> blocks)
         {
-            Span<byte> levels = stackalloc byte[Length];
             for (int index = 0; index < blocks.Length; index++)
             {
-                ReadOnlySpan<float> numbers = row.Slice(index * Length, Length);
-                ref MXFP4 block = ref blocks[index];
-                block._e = Exponent(Math.Abs(Spread.Farthest(numbers)));
-                float d = block.Half;
-                for (int number = 0; number < Length; number++)
-                {
-                    levels[number] = (byte)DoubledF4.Nearest(numbers[number], d);
-                }
-                block._q.Pack(levels);
+                Encode(row.Slice(index * Length, Length), ref blocks[index]);
             }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<MXFP4> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                EncodeLanes(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void Encode(ReadOnlySpan<float> numbers, ref MXFP4 block)
+        {
+            Span<byte> levels = stackalloc byte[Length];
+            block._e = Exponent(Math.Abs(Spread.Farthest(numbers)));
+            float d = block.Half;
+            for (int index = 0; index < Length; index++)
+            {
+                levels[index] = (byte)DoubledF4.Nearest(numbers[index], d);
+            }
+            block._q.Pack(levels);
+        }
+
+        private static void EncodeLanes(ReadOnlySpan<float> numbers, ref MXFP4 block)
+        {
+            int magnitude = Lanes.LargestMagnitude(numbers[..Length]);
+            block._e = Exponent(BitConverter.Int32BitsToSingle(magnitude));
+            float d = block.Half;
+            if (!DoubledF4.Reaches(d, BitConverter.Int32BitsToSingle(magnitude)))
+            {
+                Encode(numbers, ref block);
+                return;
+            }
+            Vector256<float> scale = Vector256.Create(d);
+            block._q.PackLanes(Lanes.LowBytes(
+                DoubledF4.NearestLanes(Vector256.Create(numbers[..8]), scale), DoubledF4.NearestLanes(Vector256.Create(numbers[8..16]), scale),
+                DoubledF4.NearestLanes(Vector256.Create(numbers[16..24]), scale), DoubledF4.NearestLanes(Vector256.Create(numbers[24..32]), scale)));
         }
 
         // ⌊log₂ x⌋ + 125 in 8 bits, the logarithm being a binary32: some numbers that are just below a power of two have its logarithm.

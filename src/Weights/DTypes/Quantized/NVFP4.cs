@@ -1,5 +1,8 @@
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -39,6 +42,19 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in NVFP4 block, Span<float> values)
+        {
+            ReadOnlySpan<byte> bytes = block._q;
+            for (int half = 0; half < 2; half++)
+            {
+                // Two times eight bytes: low nibbles first, eight by eight.
+                Vector128<ulong> pairs = Vector128.Create(bytes.Slice(half * 16, 16)).AsUInt64();
+                Vector256<ulong> twice = Avx2.Permute4x64(Vector256.Create(pairs, pairs), 0b01_01_00_00);
+                Vector256<byte> numbers = Avx2.ShiftRightLogicalVariable(twice, Vector256.Create(0ul, 4, 0, 4)).AsByte() & Vector256.Create((byte)0xF);
+                Lanes.WriteScaled(DoubledF4.Of(numbers), s_halves[block._d[2 * half]], s_halves[block._d[(2 * half) + 1]], ref values.Slice(half * 32, 32)[0]);
+            }
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<NVFP4> blocks)
         {
             for (int index = 0; index < blocks.Length; index++)
@@ -48,6 +64,35 @@ namespace Weights.DTypes.Quantized
                     blocks[index].Encode(subBlock, row.Slice((index * Length) + (subBlock * SubBlock), SubBlock));
                 }
             }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<NVFP4> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                for (int subBlock = 0; subBlock < Length / SubBlock; subBlock++)
+                {
+                    blocks[index].EncodeLanes(subBlock, row.Slice((index * Length) + (subBlock * SubBlock), SubBlock));
+                }
+            }
+        }
+
+        private void EncodeLanes(int subBlock, ReadOnlySpan<float> numbers)
+        {
+            (Vector256<float> first, Vector256<float> second) = (Vector256.Create(numbers[..8]), Vector256.Create(numbers[8..16]));
+            float magnitude = BitConverter.Int32BitsToSingle(Lanes.Largest(Vector256.Max(Lanes.Magnitude(first), Lanes.Magnitude(second))));
+            byte scale = ScaleOf(magnitude / 6);
+            float half = s_halves[scale];
+            if (half == 0 || !DoubledF4.Reaches(half, magnitude))
+            {
+                Encode(subBlock, numbers);
+                return;
+            }
+            _d[subBlock] = scale;
+            // The two nibbles of each byte in eight lanes, of which the low bytes come together.
+            Vector256<int> pairs = DoubledF4.NearestLanes(first, Vector256.Create(half)) | (DoubledF4.NearestLanes(second, Vector256.Create(half)) << 4);
+            Vector256<byte> bytes = Lanes.LowBytes(pairs, pairs, pairs, pairs);
+            BinaryPrimitives.WriteUInt64LittleEndian(_q[(subBlock * 8)..], bytes.AsUInt64().ToScalar());
         }
 
         private void Encode(int subBlock, ReadOnlySpan<float> numbers)
@@ -76,7 +121,7 @@ namespace Weights.DTypes.Quantized
             {
                 return 0;
             }
-            uint bits = BitConverter.SingleToUInt32Bits(Math.Min(value, 448));
+            uint bits = BitConverter.SingleToUInt32Bits(value > 448 ? 448 : value);
             int exponent = (int)(bits >> 23) - 127 + 7;
             if (exponent <= 0)
             {

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Weights.DTypes.Quantized;
 
@@ -24,6 +25,24 @@ internal struct NibbleRows
             this[index] = (byte)((levels[low] & 0xF) | ((levels[low + 32] & 0xF) << 4));
         }
     }
+
+    /// <summary>The same with vectors.</summary>
+    public void PackLanes(ReadOnlySpan<byte> levels)
+    {
+        ref readonly byte first = ref levels[..256][0];
+        Vector256<byte> low = Vector256.Create((byte)0xF);
+        for (nuint index = 0; index < 128; index += 32)
+        {
+            Vector256<byte> lower = Vector256.LoadUnsafe(in first, 2 * index) & low;
+            Vector256<byte> upper = Vector256.LoadUnsafe(in first, (2 * index) + 32) & low;
+            (lower | (upper.AsUInt16() << 4).AsByte()).StoreUnsafe(ref _first, index);
+        }
+    }
+
+    /// <summary>The 32 numbers of one row, of eight.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Vector256<byte> Row(int row) =>
+        (Vector256.LoadUnsafe(in _first, (nuint)(row / 2 * 32)).AsUInt16() >>> (row % 2 * 4)).AsByte() & Vector256.Create((byte)0xF);
 
     /// <summary>One of the 256 numbers.</summary>
     public readonly int Number(int index) => (this[(index / 64 * 32) + (index % 32)] >> (index % 64 / 32 * 4)) & 0xF;

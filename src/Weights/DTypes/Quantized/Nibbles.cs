@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Weights.DTypes.Quantized;
 
@@ -22,6 +23,22 @@ internal struct Nibbles
         {
             this[index] = (byte)((levels[index] & 0xF) | ((levels[index + 16] & 0xF) << 4));
         }
+    }
+
+    /// <summary>The same from a vector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PackLanes(Vector256<byte> levels)
+    {
+        Vector256<byte> low = levels & Vector256.Create((byte)0xF);
+        (low.GetLower() | (low.GetUpper().AsUInt16() << 4).AsByte()).StoreUnsafe(ref _first);
+    }
+
+    /// <summary>All 32 numbers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly Vector256<byte> Numbers()
+    {
+        Vector128<byte> pairs = Vector128.LoadUnsafe(in _first);
+        return Vector256.Create(pairs, (pairs.AsUInt16() >>> 4).AsByte()) & Vector256.Create((byte)0xF);
     }
 
     /// <summary>One of the 32 numbers.</summary>

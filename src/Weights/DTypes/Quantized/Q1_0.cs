@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -31,12 +33,47 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in Q1_0 block, Span<float> values)
+        {
+            Vector256<int> d = Vector256.Create(BitConverter.SingleToInt32Bits(block._d.Value));
+            Vector256<int> position = Vector256.Create(31, 30, 29, 28, 27, 26, 25, 24);
+            for (int index = 0; index < Length / 8; index++)
+            {
+                // Each bit to the place of the sign; it is turned where the bit is zero.
+                Vector256<int> bits = Avx2.ShiftLeftLogicalVariable(Vector256.Create(~(int)block._q[index]), position.AsUInt32());
+                (d ^ (bits & Vector256.Create(int.MinValue))).AsSingle().StoreUnsafe(ref values.Slice(index * 8, 8)[0]);
+            }
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q1_0> blocks)
         {
             for (int index = 0; index < blocks.Length; index++)
             {
                 Encode(row.Slice(index * Length, Length), ref blocks[index]);
             }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q1_0> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                EncodeLanes(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void EncodeLanes(ReadOnlySpan<float> values, ref Q1_0 block)
+        {
+            float sum = 0;
+            for (int index = 0; index < Length; index += 8)
+            {
+                ReadOnlySpan<float> eight = values.Slice(index, 8);
+                foreach (float value in eight)
+                {
+                    sum += Math.Abs(value);
+                }
+                block._q[index / 8] = (byte)Vector256.GreaterThanOrEqual(Vector256.Create(eight), Vector256<float>.Zero).ExtractMostSignificantBits();
+            }
+            block._d = Scale.Of(sum / Length);
         }
 
         private static void Encode(ReadOnlySpan<float> values, ref Q1_0 block)

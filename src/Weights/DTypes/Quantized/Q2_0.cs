@@ -1,5 +1,8 @@
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -31,11 +34,61 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in Q2_0 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            ReadOnlySpan<byte> bytes = block._q;
+            for (int half = 0; half < 2; half++)
+            {
+                // Eight bytes, each to the four numbers that it has.
+                Vector256<byte> spread = Avx2.Shuffle(Vector256.Create(BinaryPrimitives.ReadUInt64LittleEndian(bytes[(8 * half)..])).AsByte(), Vector256.Create(
+                    0x0101_0101_0000_0000ul, 0x0303_0303_0202_0202, 0x0505_0505_0404_0404, 0x0707_0707_0606_0606).AsByte());
+                Vector256<uint> numbers = spread.AsUInt32();
+                numbers = (numbers & Vector256.Create(0x0000_0003u)) | ((numbers >>> 2) & Vector256.Create(0x0000_0300u)) | ((numbers >>> 4) & Vector256.Create(0x0003_0000u)) | ((numbers >>> 6) & Vector256.Create(0x0300_0000u));
+                Lanes.WriteScaled(numbers.AsSByte() - Vector256<sbyte>.One, d, d, ref values.Slice(half * 32, 32)[0]);
+            }
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q2_0> blocks)
         {
             for (int index = 0; index < blocks.Length; index++)
             {
                 Encode(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q2_0> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                EncodeLanes(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void EncodeLanes(ReadOnlySpan<float> values, ref Q2_0 block)
+        {
+            int magnitude = Lanes.LargestMagnitude(values);
+            if (magnitude >= Lanes.InfinityBits)
+            {
+                Encode(values, ref block);
+                return;
+            }
+            float d = BitConverter.Int32BitsToSingle(magnitude);
+            float inverse = d > 0 ? 1 / d : 0;
+            if (float.IsInfinity(inverse))
+            {
+                Encode(values, ref block);
+                return;
+            }
+            block._d = Scale.Of(d);
+            Span<byte> bytes = block._q;
+            for (int half = 0; half < 2; half++)
+            {
+                // No number is beyond ±1 times the scale: levels are 0, 1 and 2. Four of them come together in each integer.
+                Vector256<byte> levels = new Numbers32(in values.Slice(half * 32, 32)[0]).RoundedAway(inverse) + Vector256<byte>.One;
+                Vector256<short> pairs = Avx2.MultiplyAddAdjacent(levels, Vector256.Create((short)0x0401).AsSByte());
+                Vector256<int> fours = Avx2.MultiplyAddAdjacent(pairs, Vector256.Create(0x0010_0001).AsInt16());
+                BinaryPrimitives.WriteUInt64LittleEndian(bytes[(half * 8)..], Lanes.LowBytes(fours, fours, fours, fours).AsUInt64().ToScalar());
             }
         }
 

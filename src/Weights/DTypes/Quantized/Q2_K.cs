@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -23,6 +24,8 @@ namespace Weights.DTypes.Quantized
         private const int Largest = 3;
         private const int LargestScale = 15;
 
+        private static readonly AffineSearch s_plain = new(Largest, -0.5f, 0.1f, 15, Absolute: true);
+
         private Scales _scales;
         private BitPairs _q;
         private Scale _d;
@@ -43,12 +46,31 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in Q2_K block, Span<float> values)
+        {
+            (float d, float dMin) = (block._d.Value, block._dMin.Value);
+            for (int row = 0; row < 8; row++)
+            {
+                (int first, int second) = (block._scales[2 * row], block._scales[(2 * row) + 1]);
+                Lanes.WriteAffine(block._q.Row(row), d * (first & 0xF), -(dMin * (first >> 4)), d * (second & 0xF), -(dMin * (second >> 4)), ref values.Slice(row * 32, 32)[0]);
+            }
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q2_K> blocks)
         {
             for (int index = 0; index < blocks.Length; index++)
             {
                 Range range = (index * Length)..((index + 1) * Length);
                 Encode(row[range], importances.IsEmpty ? [] : importances[range], ref blocks[index]);
+            }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q2_K> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                Range range = (index * Length)..((index + 1) * Length);
+                EncodeLanes(row[range], importances.IsEmpty ? [] : importances[range], ref blocks[index]);
             }
         }
 
@@ -59,30 +81,85 @@ namespace Weights.DTypes.Quantized
             Span<float> sums = stackalloc float[SubBlocks];
             Span<byte> levels = stackalloc byte[Length];
             Search(numbers, importances, scales, minimums, sums, levels);
+            block.SetScales(scales, minimums, importances.IsEmpty ? [] : sums);
+            block.Requantize(numbers, levels);
+            block._q.Pack(levels);
+        }
+
+        [SkipLocalsInit]
+        private static void EncodeLanes(ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, ref Q2_K block)
+        {
+            Span<float> scales = stackalloc float[SubBlocks];
+            Span<float> minimums = stackalloc float[SubBlocks];
+            Span<float> sums = stackalloc float[SubBlocks];
+            Span<float> levelInverses = stackalloc float[SubBlocks];
+            Span<float> levelMinimums = stackalloc float[SubBlocks];
+            Span<byte> levels = stackalloc byte[Length];
+            Span<Vector256<float>> transposed = stackalloc Vector256<float>[SubBlock];
+            Span<Vector256<float>> weights = stackalloc Vector256<float>[SubBlock];
+            float square = importances.IsEmpty ? 0 : ErrorWeights.SumOfSquares(numbers) / Length;
+            for (int first = 0; first < SubBlocks; first += Lanes.Count)
+            {
+                Range half = (first * SubBlock)..((first + Lanes.Count) * SubBlock);
+                Lanes.Transpose(numbers[half], transposed);
+                if (importances.IsEmpty)
+                {
+                    for (int number = 0; number < SubBlock; number++)
+                    {
+                        weights[number] = Vector256.Abs(transposed[number]);
+                    }
+                }
+                else
+                {
+                    ErrorWeights.WeighLanes(transposed, importances[half], square, weights);
+                    ErrorWeights.SumLanes(weights).CopyTo(sums[first..]);
+                }
+                AffineLanes found = AffineLanes.Run(importances.IsEmpty ? s_plain : AffineSearch.WithImportances(Largest), transposed, weights);
+                found.Scale.CopyTo(scales[first..]);
+                (-found.Minimum).CopyTo(minimums[first..]);
+                found.LevelInverse.CopyTo(levelInverses[first..]);
+                found.LevelMinimum.CopyTo(levelMinimums[first..]);
+            }
+            block.SetScales(scales, minimums, importances.IsEmpty ? [] : sums);
+            (float d, float dMin) = (block._d.Value, block._dMin.Value);
+            for (int index = 0; index < SubBlocks; index++)
+            {
+                (scales[index], minimums[index]) = (d * (block._scales[index] & 0xF), dMin * (block._scales[index] >> 4));
+            }
+            LevelLanes lanes = new(SubBlock, 0, Largest);
+            if (scales.Contains(0))
+            {
+                lanes.Scale(numbers, levelInverses, levelMinimums, levels);
+            }
+            lanes.Divide(numbers, scales, minimums, levels);
+            block._q.PackLanes(levels);
+        }
+
+        // Rounds scales and minimums, with the sums of weights so that the weighted error is small.
+        private void SetScales(ReadOnlySpan<float> scales, ReadOnlySpan<float> minimums, ReadOnlySpan<float> sums)
+        {
             Span<byte> scaleLevels = stackalloc byte[SubBlocks];
             Span<byte> minimumLevels = stackalloc byte[SubBlocks];
-            if (importances.IsEmpty)
+            if (sums.IsEmpty)
             {
-                block._d = Round(scales, scaleLevels);
-                block._dMin = Round(minimums, minimumLevels);
+                _d = Round(scales, scaleLevels);
+                _dMin = Round(minimums, minimumLevels);
             }
             else
             {
-                block._d = Scale.Of(ScaleSearch.Positive(scales, sums, LargestScale, scaleLevels));
-                block._dMin = Scale.Of(ScaleSearch.Positive(minimums, sums, LargestScale, minimumLevels));
+                _d = Scale.Of(ScaleSearch.Positive(scales, sums, LargestScale, scaleLevels));
+                _dMin = Scale.Of(ScaleSearch.Positive(minimums, sums, LargestScale, minimumLevels));
             }
             for (int index = 0; index < SubBlocks; index++)
             {
-                block._scales[index] = unchecked((byte)(scaleLevels[index] | (minimumLevels[index] << 4)));
+                _scales[index] = unchecked((byte)(scaleLevels[index] | (minimumLevels[index] << 4)));
             }
-            block.Requantize(numbers, levels);
-            block._q.Pack(levels);
         }
 
         private static void Search(ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, Span<float> scales, Span<float> minimums, Span<float> sums, Span<byte> levels)
         {
             Span<float> weights = stackalloc float[SubBlock];
-            AffineSearch search = importances.IsEmpty ? new(Largest, -0.5f, 0.1f, 15, Absolute: true) : AffineSearch.WithImportances(Largest);
+            AffineSearch search = importances.IsEmpty ? s_plain : AffineSearch.WithImportances(Largest);
             float square = ErrorWeights.SumOfSquares(numbers) / Length;
             for (int index = 0; index < SubBlocks; index++)
             {

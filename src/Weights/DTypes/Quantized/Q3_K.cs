@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -45,12 +46,31 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in Q3_K block, Span<float> values)
+        {
+            float d = block._d.Value;
+            for (int row = 0; row < 8; row++)
+            {
+                Vector256<byte> levels = block._low.Row(row) | (block._high.Row(row).AsUInt16() << 2).AsByte();
+                Lanes.WriteScaled(levels.AsSByte() - Vector256.Create((sbyte)Bound), d * block.ScaleOf(2 * row), d * block.ScaleOf((2 * row) + 1), ref values.Slice(row * 32, 32)[0]);
+            }
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q3_K> blocks)
         {
             for (int index = 0; index < blocks.Length; index++)
             {
                 Range range = (index * Length)..((index + 1) * Length);
                 Encode(row[range], importances.IsEmpty ? [] : importances[range], ref blocks[index]);
+            }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q3_K> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                Range range = (index * Length)..((index + 1) * Length);
+                EncodeLanes(row[range], importances.IsEmpty ? [] : importances[range], ref blocks[index]);
             }
         }
 
@@ -80,6 +100,83 @@ namespace Weights.DTypes.Quantized
             block.Requantize(numbers, levels);
             block._high.Pack(levels, 2);
             block._low.Pack(levels);
+        }
+
+        [SkipLocalsInit]
+        private static void EncodeLanes(ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, ref Q3_K block)
+        {
+            // A search with importances counts on finite numbers.
+            if (!importances.IsEmpty && Lanes.LargestMagnitude(numbers) >= Lanes.InfinityBits)
+            {
+                Encode(numbers, importances, ref block);
+                return;
+            }
+            Span<float> scales = stackalloc float[SubBlocks];
+            Span<float> sums = stackalloc float[SubBlocks];
+            Span<byte> scaleLevels = stackalloc byte[SubBlocks];
+            Span<byte> levels = stackalloc byte[Length];
+            Span<float> factors = stackalloc float[SubBlocks];
+            Span<Vector256<float>> integers = stackalloc Vector256<float>[2 * SubBlock];
+            SearchLanes(numbers, importances, scales, sums, factors, integers);
+            block._d = importances.IsEmpty ? Round(scales, scaleLevels) : Scale.Of(ScaleSearch.Symmetric(scales, sums, ScaleBound, scaleLevels));
+            block.PackScales(scaleLevels);
+            float d = block._d.Value;
+            for (int index = 0; index < SubBlocks; index++)
+            {
+                scales[index] = d * block.ScaleOf(index);
+            }
+            sums.Clear();
+            LevelLanes lanes = new(SubBlock, -Bound, Bound - 1);
+            if (scales.Contains(0) && importances.IsEmpty)
+            {
+                Untranspose(integers[..SubBlock], levels[..(Length / 2)]);
+                Untranspose(integers[SubBlock..], levels[(Length / 2)..]);
+            }
+            else if (scales.Contains(0))
+            {
+                lanes.Scale(numbers, factors, sums, levels);
+            }
+            lanes.Divide(numbers, scales, sums, levels);
+            block._high.PackLanes(levels, 2);
+            for (int index = 0; index < Length; index += 32)
+            {
+                (Vector256.Create<byte>(levels.Slice(index, 32)) & Vector256.Create((byte)3)).CopyTo(levels.Slice(index, 32));
+            }
+            block._low.PackLanes(levels);
+        }
+
+        // Levels are given by the factors, or without importances as integers, sub-blocks side by side.
+        [SkipLocalsInit]
+        private static void SearchLanes(
+            ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, Span<float> scales, Span<float> sums, Span<float> factors, Span<Vector256<float>> integers)
+        {
+            Span<Vector256<float>> transposed = stackalloc Vector256<float>[SubBlock];
+            Span<Vector256<float>> weights = stackalloc Vector256<float>[SubBlock];
+            float square = importances.IsEmpty ? 0 : 2 * ErrorWeights.SumOfSquares(numbers) / Length;
+            for (int first = 0; first < SubBlocks; first += Lanes.Count)
+            {
+                Range half = (first * SubBlock)..((first + Lanes.Count) * SubBlock);
+                Lanes.Transpose(numbers[half], transposed);
+                if (importances.IsEmpty)
+                {
+                    RefinedLanes.Run(transposed, Bound, integers.Slice(first / Lanes.Count * SubBlock, SubBlock)).CopyTo(scales[first..]);
+                    continue;
+                }
+                ErrorWeights.WeighLanes(transposed, importances[half], square, weights);
+                ErrorWeights.SumLanes(weights).CopyTo(sums[first..]);
+                (Vector256<float> scale, Vector256<float> inverse) = SymmetricLanes.Run(transposed, weights, Bound);
+                scale.CopyTo(scales[first..]);
+                inverse.CopyTo(factors[first..]);
+            }
+        }
+
+        private static void Untranspose(ReadOnlySpan<Vector256<float>> integers, Span<byte> levels)
+        {
+            ReadOnlySpan<float> floats = MemoryMarshal.Cast<Vector256<float>, float>(integers);
+            for (int index = 0; index < levels.Length; index++)
+            {
+                levels[index] = (byte)(floats[(index % SubBlock * Lanes.Count) + (index / SubBlock)] + Bound);
+            }
         }
 
         private static void Search(ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, Span<float> scales, Span<float> sums, Span<byte> levels)

@@ -17,6 +17,8 @@ namespace Weights.DTypes.Quantized
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
     internal struct Q4_K : IQuantizedBlock<Q4_K>
     {
+        private static readonly AffineSearch s_search = new(15, -1, 0.1f, 20);
+
         private Scale _d;
         private Scale _dMin;
         private SixBitScales _scales;
@@ -42,16 +44,37 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in Q4_K block, Span<float> values)
+        {
+            (float d, float dMin) = (block._d.Value, block._dMin.Value);
+            for (int row = 0; row < AffineSuperBlock.SubBlocks; row++)
+            {
+                (int scale, int minimum) = block._scales.Of(row);
+                Lanes.WriteAffine(block._q.Row(row), d * scale, -(dMin * minimum), d * scale, -(dMin * minimum), ref values.Slice(row * 32, 32)[0]);
+            }
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q4_K> blocks)
         {
             Span<byte> levels = stackalloc byte[Length];
-            AffineSearch search = new(15, -1, 0.1f, 20);
             for (int index = 0; index < blocks.Length; index++)
             {
                 Range range = (index * Length)..((index + 1) * Length);
-                AffineSuperBlock block = AffineSuperBlock.Encode(row[range], importances.IsEmpty ? [] : importances[range], search, levels);
+                AffineSuperBlock block = AffineSuperBlock.Encode(row[range], importances.IsEmpty ? [] : importances[range], s_search, levels);
                 (blocks[index]._d, blocks[index]._dMin, blocks[index]._scales) = (block.D, block.DMin, block.Scales);
                 blocks[index]._q.Pack(levels);
+            }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q4_K> blocks)
+        {
+            Span<byte> levels = stackalloc byte[Length];
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                Range range = (index * Length)..((index + 1) * Length);
+                AffineSuperBlock block = AffineSuperBlock.EncodeLanes(row[range], importances.IsEmpty ? [] : importances[range], s_search, levels);
+                (blocks[index]._d, blocks[index]._dMin, blocks[index]._scales) = (block.D, block.DMin, block.Scales);
+                blocks[index]._q.PackLanes(levels);
             }
         }
     }

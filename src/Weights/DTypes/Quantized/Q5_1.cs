@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -37,31 +38,89 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in Q5_1 block, Span<float> values)
+        {
+            (float d, float m) = (block._d.Value, block._m.Value);
+            Lanes.WriteAffine(block._low.Numbers() | block._high.Numbers(), d, m, d, m, ref values[..Length][0]);
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q5_1> blocks)
+        {
+            float square = importances.IsEmpty ? 0 : ErrorWeights.SumOfSquares(row) / row.Length;
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                Range range = (index * Length)..((index + 1) * Length);
+                Encode(row[range], importances.IsEmpty ? [] : importances[range], square, ref blocks[index]);
+            }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q5_1> blocks)
+        {
+            if (importances.IsEmpty)
+            {
+                for (int index = 0; index < blocks.Length; index++)
+                {
+                    EncodeLanes(row.Slice(index * Length, Length), ref blocks[index]);
+                }
+                return;
+            }
+            Span<float> scales = stackalloc float[Lanes.Count];
+            Span<float> minimums = stackalloc float[Lanes.Count];
+            Span<byte> levels = stackalloc byte[Lanes.Count * Length];
+            float square = ErrorWeights.SumOfSquares(row) / row.Length;
+            for (int first = 0; first < blocks.Length; first += Lanes.Count)
+            {
+                Span<Q5_1> eight = blocks.Slice(first, Math.Min(Lanes.Count, blocks.Length - first));
+                Range range = (first * Length)..((first + eight.Length) * Length);
+                AffineLanes.Blocks(AffineSearch.WithImportances(Largest), row[range], importances[range], square, scales, minimums, levels);
+                for (int index = 0; index < eight.Length; index++)
+                {
+                    Vector256<byte> ownLevels = Vector256.Create<byte>(levels.Slice(index * Length, Length));
+                    eight[index]._d = Scale.Of(scales[index]);
+                    eight[index]._m = Scale.Of(minimums[index]);
+                    eight[index]._high = FifthBits.OfLanes(ownLevels);
+                    eight[index]._low.PackLanes(ownLevels);
+                }
+            }
+        }
+
+        private static void Encode(ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, float square, ref Q5_1 block)
         {
             Span<float> weights = stackalloc float[Length];
             Span<byte> levels = stackalloc byte[Length];
-            float square = importances.IsEmpty ? 0 : ErrorWeights.SumOfSquares(row) / row.Length;
-            AffineSearch search = AffineSearch.WithImportances(Largest);
-            for (int index = 0; index < blocks.Length; index++)
+            (float d, float m) = (0, 0);
+            if (importances.IsEmpty)
             {
-                ReadOnlySpan<float> numbers = row.Slice(index * Length, Length);
-                (float d, float m) = (0, 0);
-                if (importances.IsEmpty)
-                {
-                    (d, m) = Round(numbers, levels);
-                }
-                else
-                {
-                    ErrorWeights.Weigh(numbers, importances.Slice(index * Length, Length), square, weights);
-                    (d, m) = search.Run(numbers, weights, levels);
-                    m = -m;
-                }
-                blocks[index]._d = Scale.Of(d);
-                blocks[index]._m = Scale.Of(m);
-                blocks[index]._high = FifthBits.Of(levels);
-                blocks[index]._low.Pack(levels);
+                (d, m) = Round(numbers, levels);
             }
+            else
+            {
+                ErrorWeights.Weigh(numbers, importances, square, weights);
+                (d, m) = AffineSearch.WithImportances(Largest).Run(numbers, weights, levels);
+                m = -m;
+            }
+            block._d = Scale.Of(d);
+            block._m = Scale.Of(m);
+            block._high = FifthBits.Of(levels);
+            block._low.Pack(levels);
+        }
+
+        private static void EncodeLanes(ReadOnlySpan<float> numbers, ref Q5_1 block)
+        {
+            Numbers32 all = new(in numbers[..Length][0]);
+            (float least, float greatest) = all.Bounds();
+            // Of +0 and −0 the first is the minimum: those blocks go the other way, as those with NaNs.
+            if (least == 0 || all.LargestMagnitude() > Lanes.InfinityBits)
+            {
+                Encode(numbers, [], 0, ref block);
+                return;
+            }
+            float d = (greatest - least) / Largest;
+            Vector256<byte> levels = all.TruncatedAbove(least, d != 0 ? 1 / d : 0);
+            block._d = Scale.Of(d);
+            block._m = Scale.Of(least);
+            block._high = FifthBits.OfLanes(levels);
+            block._low.PackLanes(levels);
         }
 
         // Not kept from exceeding 31, unlike the others' levels: what is beyond is cut to five bits.

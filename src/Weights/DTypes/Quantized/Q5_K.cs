@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -16,6 +17,8 @@ namespace Weights.DTypes.Quantized
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
     internal struct Q5_K : IQuantizedBlock<Q5_K>
     {
+        private static readonly AffineSearch s_search = new(31, -0.5f, 0.1f, 15);
+
         private Scale _d;
         private Scale _dMin;
         private SixBitScales _scales;
@@ -42,17 +45,40 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in Q5_K block, Span<float> values)
+        {
+            (float d, float dMin) = (block._d.Value, block._dMin.Value);
+            for (int row = 0; row < AffineSuperBlock.SubBlocks; row++)
+            {
+                (int scale, int minimum) = block._scales.Of(row);
+                Vector256<byte> levels = block._low.Row(row) | (block._high.Row(row).AsUInt16() << 4).AsByte();
+                Lanes.WriteAffine(levels, d * scale, -(dMin * minimum), d * scale, -(dMin * minimum), ref values.Slice(row * 32, 32)[0]);
+            }
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q5_K> blocks)
         {
             Span<byte> levels = stackalloc byte[Length];
-            AffineSearch search = new(31, -0.5f, 0.1f, 15);
             for (int index = 0; index < blocks.Length; index++)
             {
                 Range range = (index * Length)..((index + 1) * Length);
-                AffineSuperBlock block = AffineSuperBlock.Encode(row[range], importances.IsEmpty ? [] : importances[range], search, levels);
+                AffineSuperBlock block = AffineSuperBlock.Encode(row[range], importances.IsEmpty ? [] : importances[range], s_search, levels);
                 (blocks[index]._d, blocks[index]._dMin, blocks[index]._scales) = (block.D, block.DMin, block.Scales);
                 blocks[index]._high.Pack(levels, 4);
                 blocks[index]._low.Pack(levels);
+            }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q5_K> blocks)
+        {
+            Span<byte> levels = stackalloc byte[Length];
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                Range range = (index * Length)..((index + 1) * Length);
+                AffineSuperBlock block = AffineSuperBlock.EncodeLanes(row[range], importances.IsEmpty ? [] : importances[range], s_search, levels);
+                (blocks[index]._d, blocks[index]._dMin, blocks[index]._scales) = (block.D, block.DMin, block.Scales);
+                blocks[index]._high.PackLanes(levels, 4);
+                blocks[index]._low.PackLanes(levels);
             }
         }
     }

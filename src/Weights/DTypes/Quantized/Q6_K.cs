@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -44,12 +45,34 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in Q6_K block, Span<float> values)
+        {
+            float d = block._d.Value;
+            ReadOnlySpan<byte> low = block._low;
+            for (int row = 0; row < 8; row++)
+            {
+                // Rows 0 and 1 are in the low nibbles of 64 bytes, 2 and 3 in the high ones.
+                Vector256<byte> pairs = Vector256.Create(low.Slice((row / 4 * 64) + (row % 2 * 32), 32));
+                Vector256<byte> levels = ((pairs.AsUInt16() >>> (row % 4 / 2 * 4)).AsByte() & Vector256.Create((byte)0xF)) | (block._high.Row(row).AsUInt16() << 4).AsByte();
+                Lanes.WriteScaled(levels.AsSByte() - Vector256.Create((sbyte)Bound), d * block._scales[2 * row], d * block._scales[(2 * row) + 1], ref values.Slice(row * 32, 32)[0]);
+            }
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q6_K> blocks)
         {
             for (int index = 0; index < blocks.Length; index++)
             {
                 Range range = (index * Length)..((index + 1) * Length);
                 Encode(row[range], importances.IsEmpty ? [] : importances[range], ref blocks[index]);
+            }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q6_K> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                Range range = (index * Length)..((index + 1) * Length);
+                EncodeLanes(row[range], importances.IsEmpty ? [] : importances[range], ref blocks[index]);
             }
         }
 
@@ -62,20 +85,74 @@ namespace Weights.DTypes.Quantized
                 Range range = (index * SubBlock)..((index + 1) * SubBlock);
                 scales[index] = ScaleSearch.Symmetric(numbers[range], importances.IsEmpty ? [] : importances[range], Bound, levels[range]);
             }
+            if (block.SetScales(scales))
+            {
+                block.Requantize(numbers, levels);
+                block.Pack(levels);
+            }
+        }
+
+        [SkipLocalsInit]
+        private static void EncodeLanes(ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, ref Q6_K block)
+        {
+            if (Lanes.LargestMagnitude(numbers) >= Lanes.InfinityBits)
+            {
+                Encode(numbers, importances, ref block);
+                return;
+            }
+            Span<float> scales = stackalloc float[SubBlocks];
+            Span<float> inverses = stackalloc float[SubBlocks];
+            Span<byte> levels = stackalloc byte[Length];
+            Span<Vector256<float>> transposed = stackalloc Vector256<float>[SubBlock];
+            Span<Vector256<float>> weights = stackalloc Vector256<float>[importances.IsEmpty ? 0 : SubBlock];
+            for (int first = 0; first < SubBlocks; first += Lanes.Count)
+            {
+                Range half = (first * SubBlock)..((first + Lanes.Count) * SubBlock);
+                Lanes.Transpose(numbers[half], transposed);
+                if (!importances.IsEmpty)
+                {
+                    Lanes.Transpose(importances[half], weights);
+                }
+                (Vector256<float> scale, Vector256<float> inverse) = SymmetricLanes.Run(transposed, weights, Bound);
+                scale.CopyTo(scales[first..]);
+                inverse.CopyTo(inverses[first..]);
+            }
+            if (!block.SetScales(scales))
+            {
+                return;
+            }
+            Span<float> minimums = stackalloc float[SubBlocks];
+            minimums.Clear();
+            float d = block._d.Value;
+            for (int index = 0; index < SubBlocks; index++)
+            {
+                scales[index] = d * block._scales[index];
+            }
+            LevelLanes lanes = new(SubBlock, -Bound, Bound - 1);
+            if (scales.Contains(0))
+            {
+                lanes.Scale(numbers, inverses, minimums, levels);
+            }
+            lanes.Divide(numbers, scales, minimums, levels);
+            block.PackLanes(levels);
+        }
+
+        // Nearest multiples of −1/128 of the scale farthest from zero; false for a block of zeros.
+        private bool SetScales(ReadOnlySpan<float> scales)
+        {
             float farthest = Spread.Farthest(scales);
             if (Math.Abs(farthest) < ScaleSearch.Negligible)
             {
-                block = default;
-                return;
+                this = default;
+                return false;
             }
             float inverse = -128f / farthest;
-            block._d = Scale.Of(1 / inverse);
+            _d = Scale.Of(1 / inverse);
             for (int index = 0; index < SubBlocks; index++)
             {
-                block._scales[index] = unchecked((sbyte)Math.Min(127, Rounding.Nearest(inverse * scales[index])));
+                _scales[index] = unchecked((sbyte)Math.Min(127, Rounding.Nearest(inverse * scales[index])));
             }
-            block.Requantize(numbers, levels);
-            block.Pack(levels);
+            return true;
         }
 
         // The levels for the rounded scales, but for those of a scale of zero.
@@ -103,6 +180,24 @@ namespace Weights.DTypes.Quantized
                 level >>= 4;
             }
             _high.Pack(levels);
+        }
+
+        private void PackLanes(Span<byte> levels)
+        {
+            Span<byte> low = _low;
+            Vector256<byte> nibble = Vector256.Create((byte)0xF);
+            for (int index = 0; index < 128; index += 32)
+            {
+                ReadOnlySpan<byte> rows = levels.Slice(index + (index / 64 * 64), 96);
+                Vector256<byte> upper = Vector256.Create(rows.Slice(64, 32)) & nibble;
+                ((Vector256.Create(rows[..32]) & nibble) | (upper.AsUInt16() << 4).AsByte()).CopyTo(low.Slice(index, 32));
+            }
+            for (int index = 0; index < Length; index += 32)
+            {
+                Span<byte> row = levels.Slice(index, 32);
+                ((Vector256.Create<byte>(row).AsUInt16() >>> 4).AsByte() & nibble).CopyTo(row);
+            }
+            _high.PackLanes(levels);
         }
 
         [InlineArray(128)]

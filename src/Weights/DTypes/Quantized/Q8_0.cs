@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -31,12 +32,40 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in Q8_0 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            Lanes.WriteScaled(Vector256.Create((ReadOnlySpan<sbyte>)block._q), d, d, ref values[..Length][0]);
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q8_0> blocks)
         {
             for (int index = 0; index < blocks.Length; index++)
             {
                 Encode(row.Slice(index * Length, Length), ref blocks[index]);
             }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q8_0> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                EncodeLanes(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void EncodeLanes(ReadOnlySpan<float> values, ref Q8_0 block)
+        {
+            Numbers32 numbers = new(in values[..Length][0]);
+            int magnitude = numbers.LargestMagnitude();
+            if (magnitude > Lanes.InfinityBits)
+            {
+                Encode(values, ref block);
+                return;
+            }
+            float d = BitConverter.Int32BitsToSingle(magnitude) / 127;
+            block._d = Scale.Of(d);
+            numbers.RoundedAway(d != 0 ? 1 / d : 0).AsSByte().CopyTo(block._q);
         }
 
         private static void Encode(ReadOnlySpan<float> values, ref Q8_0 block)

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -32,12 +33,42 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in Q8_1 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            Lanes.WriteScaled(Vector256.Create((ReadOnlySpan<sbyte>)block._q), d, d, ref values[..Length][0]);
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q8_1> blocks)
         {
             for (int index = 0; index < blocks.Length; index++)
             {
                 Encode(row.Slice(index * Length, Length), ref blocks[index]);
             }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q8_1> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                EncodeLanes(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void EncodeLanes(ReadOnlySpan<float> values, ref Q8_1 block)
+        {
+            Numbers32 numbers = new(in values[..Length][0]);
+            int magnitude = numbers.LargestMagnitude();
+            if (magnitude > Lanes.InfinityBits)
+            {
+                Encode(values, ref block);
+                return;
+            }
+            float d = BitConverter.Int32BitsToSingle(magnitude) / 127;
+            Vector256<sbyte> integers = numbers.RoundedAway(d != 0 ? 1 / d : 0).AsSByte();
+            integers.CopyTo(block._q);
+            block._d = Scale.Of(d);
+            block._s = Scale.Of(Vector256.Sum(Lanes.SumsOfFour(integers)) * d);
         }
 
         private static void Encode(ReadOnlySpan<float> values, ref Q8_1 block)

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -32,11 +33,50 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in Q8_K block, Span<float> values)
+        {
+            ReadOnlySpan<sbyte> integers = block._q;
+            for (int index = 0; index < Length; index += 32)
+            {
+                Lanes.WriteScaled(Vector256.Create(integers.Slice(index, 32)), block._d, block._d, ref values.Slice(index, 32)[0]);
+            }
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q8_K> blocks)
         {
             for (int index = 0; index < blocks.Length; index++)
             {
                 Encode(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q8_K> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                EncodeLanes(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void EncodeLanes(ReadOnlySpan<float> values, ref Q8_K block)
+        {
+            int magnitude = Lanes.LargestMagnitude(values);
+            // Blocks of zeros or with NaNs.
+            if (magnitude is 0 or > Lanes.InfinityBits)
+            {
+                Encode(values, ref block);
+                return;
+            }
+            float inverse = -127f / Lanes.FirstOf(values, magnitude);
+            block._d = 1 / inverse;
+            Span<sbyte> integers = block._q;
+            for (int index = 0; index < Length; index += 32)
+            {
+                Vector256<sbyte> rounded = new Numbers32(in values.Slice(index, 32)[0]).Nearest(inverse, sbyte.MaxValue).AsSByte();
+                rounded.CopyTo(integers.Slice(index, 32));
+                Vector256<int> sums = Lanes.SumsOfFour(rounded);
+                block._sums[index / 16] = unchecked((short)Vector128.Sum(sums.GetLower()));
+                block._sums[(index / 16) + 1] = unchecked((short)Vector128.Sum(sums.GetUpper()));
             }
         }
 

@@ -33,4 +33,7 @@ internal abstract class QuantizedDType : DType
     /// <param name="blocks">Whole blocks, little-endian.</param>
     /// <exception cref="ArgumentException">Lengths that do not fit, or no importances where they are <see cref="Importances.Required"/>.</exception>
     public abstract void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<byte> blocks);
+
+    /// <summary>The same without vectors: what those are compared with. For numbers, <see cref="DType.Decode"/> is.</summary>
+    public abstract void EncodeRowPlainly(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<byte> blocks);
 }

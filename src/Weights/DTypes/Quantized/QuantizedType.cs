@@ -28,8 +28,18 @@ internal sealed class QuantizedType<T> : QuantizedDType
         {
             throw new ArgumentException($"{Name}: {importances.Length} importances for {row.Length} numbers");
         }
-        T.EncodeRow(row, importances, MemoryMarshal.Cast<byte, T>(blocks));
+        if (Lanes.Supported)
+        {
+            T.EncodeLanes(row, importances, MemoryMarshal.Cast<byte, T>(blocks));
+        }
+        else
+        {
+            T.EncodeRow(row, importances, MemoryMarshal.Cast<byte, T>(blocks));
+        }
     }
+
+    public override void EncodeRowPlainly(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<byte> blocks) =>
+        T.EncodeRow(row, importances, MemoryMarshal.Cast<byte, T>(blocks));
 
     public override void Decode(ReadOnlySpan<byte> blocks, Span<double> values)
     {

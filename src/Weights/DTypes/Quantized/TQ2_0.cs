@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -34,21 +34,62 @@ namespace Weights.DTypes.Quantized
             }
         }
 
+        public static void DecodeLanes(in TQ2_0 block, Span<float> values)
+        {
+            float d = block._d.Value;
+            for (int row = 0; row < 8; row++)
+            {
+                Lanes.WriteScaled(block._q.Row(row).AsSByte() - Vector256<sbyte>.One, d, d, ref values.Slice(row * 32, 32)[0]);
+            }
+        }
+
         public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<TQ2_0> blocks)
         {
-            Span<byte> levels = stackalloc byte[Length];
             for (int index = 0; index < blocks.Length; index++)
             {
-                ReadOnlySpan<float> numbers = row.Slice(index * Length, Length);
-                float d = Spread.Magnitude(numbers);
-                float inverse = d != 0 ? 1 / d : 0;
-                for (int number = 0; number < Length; number++)
-                {
-                    levels[number] = (byte)((Rounding.AwayFromZero(numbers[number] * inverse) + 1) & 3);
-                }
-                blocks[index]._q.Pack(levels);
-                blocks[index]._d = Scale.Of(d);
+                Encode(row.Slice(index * Length, Length), ref blocks[index]);
             }
+        }
+
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<TQ2_0> blocks)
+        {
+            for (int index = 0; index < blocks.Length; index++)
+            {
+                EncodeLanes(row.Slice(index * Length, Length), ref blocks[index]);
+            }
+        }
+
+        private static void Encode(ReadOnlySpan<float> numbers, ref TQ2_0 block)
+        {
+            Span<byte> levels = stackalloc byte[Length];
+            float d = Spread.Magnitude(numbers);
+            float inverse = d != 0 ? 1 / d : 0;
+            for (int index = 0; index < Length; index++)
+            {
+                levels[index] = (byte)((Rounding.AwayFromZero(numbers[index] * inverse) + 1) & 3);
+            }
+            block._q.Pack(levels);
+            block._d = Scale.Of(d);
+        }
+
+        private static void EncodeLanes(ReadOnlySpan<float> numbers, ref TQ2_0 block)
+        {
+            int magnitude = Lanes.LargestMagnitude(numbers);
+            if (magnitude > Lanes.InfinityBits)
+            {
+                Encode(numbers, ref block);
+                return;
+            }
+            Span<byte> levels = stackalloc byte[Length];
+            float d = BitConverter.Int32BitsToSingle(magnitude);
+            float inverse = d != 0 ? 1 / d : 0;
+            for (int index = 0; index < Length; index += 32)
+            {
+                Vector256<byte> integers = new Numbers32(in numbers.Slice(index, 32)[0]).RoundedAway(inverse);
+                ((integers + Vector256<byte>.One) & Vector256.Create((byte)3)).CopyTo(levels.Slice(index, 32));
+            }
+            block._q.PackLanes(levels);
+            block._d = Scale.Of(d);
         }
     }
 }

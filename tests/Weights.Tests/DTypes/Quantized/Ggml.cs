@@ -44,31 +44,44 @@ internal static unsafe partial class Ggml
     public static byte[] Quantize(QuantizedDType dtype, ReadOnlySpan<float> matrix, int columns, ReadOnlySpan<float> importances)
     {
         byte[] blocks = new byte[matrix.Length / dtype.BlockLength * dtype.BlockBytes];
+        Quantize(dtype, matrix, columns, importances, blocks);
+        return blocks;
+    }
+
+    /// <summary>The same into blocks that are there already.</summary>
+    public static void Quantize(QuantizedDType dtype, ReadOnlySpan<float> matrix, int columns, ReadOnlySpan<float> importances, Span<byte> blocks)
+    {
         fixed (float* source = matrix, weights = importances)
         fixed (byte* target = blocks)
         {
             if (dtype.Name is "Q8_1" or "Q8_K")
             {
                 ((delegate* unmanaged<float*, byte*, long, void>)Export($"quantize_row_{CName(dtype.Name)}_ref"))(source, target, matrix.Length);
-                return blocks;
             }
-            nuint written = QuantizeChunk(TypeOf(dtype.Name), source, target, 0, matrix.Length / columns, columns, weights);
-            Assert.Equal((nuint)blocks.Length, written);
+            else if (QuantizeChunk(TypeOf(dtype.Name), source, target, 0, matrix.Length / columns, columns, weights) != (nuint)blocks.Length)
+            {
+                throw new InvalidOperationException($"ggml writes another number of bytes than {blocks.Length} of {dtype}");
+            }
         }
-        return blocks;
     }
 
     /// <summary>What ggml's own decoder makes of blocks.</summary>
     public static float[] Dequantize(QuantizedDType dtype, ReadOnlySpan<byte> blocks)
     {
         float[] values = new float[blocks.Length / dtype.BlockBytes * dtype.BlockLength];
+        Dequantize(dtype, blocks, values);
+        return values;
+    }
+
+    /// <summary>The same into numbers that are there already.</summary>
+    public static void Dequantize(QuantizedDType dtype, ReadOnlySpan<byte> blocks, Span<float> values)
+    {
         nint decode = Export("dequantize_row_" + CName(dtype.Name));
         fixed (byte* source = blocks)
         fixed (float* target = values)
         {
             ((delegate* unmanaged<byte*, float*, long, void>)decode)(source, target, values.Length);
         }
-        return values;
     }
 
     /// <summary>What ggml's cast of numbers to 16 bits makes: <c>ggml_fp32_to_fp16_row</c> or <c>ggml_fp32_to_bf16_row</c>.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Weights.DTypes;
 using Weights.DTypes.Quantized;
@@ -58,6 +59,36 @@ public class ReferenceTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void Vectors_give_what_numbers_one_by_one_give(string name)
+    {
+        QuantizedDType dtype = Quantized(name);
+        for (int kind = 0; kind < Kinds.Length + 2; kind++)
+        {
+            float[] matrix = Matrix(kind);
+            // Rows of lengths that are no multiple of eight blocks, too.
+            int columns = dtype.BlockLength * (kind % 2 == 0 ? 11 : 4);
+            byte[] expected = new byte[columns / dtype.BlockLength * dtype.BlockBytes];
+            byte[] actual = new byte[expected.Length];
+            float[] importances = Importance(kind, columns);
+            for (int start = 0; start + columns <= matrix.Length; start += columns)
+            {
+                ReadOnlySpan<float> row = matrix.AsSpan(start, columns);
+                foreach (float[] weights in (float[][])[[], importances])
+                {
+                    if (weights.Length == 0 && dtype.Importances == Importances.Required)
+                    {
+                        continue;
+                    }
+                    dtype.EncodeRowPlainly(row, weights, expected);
+                    dtype.EncodeRow(row, weights, actual);
+                    Assert.True(expected.AsSpan().SequenceEqual(actual), $"numbers {kind}, from {start}, {(weights.Length == 0 ? "without" : "with")} importances");
+                }
+            }
+        }
+    }
+
     [Fact]
     public void Q8_1_is_decoded_as_Q8_0()
     {
@@ -87,10 +118,16 @@ public class ReferenceTests
         {
             // Payloads of NaNs are kept here and not by ggml.
             Assert.True(expected[index] == actual[index] || float.IsNaN(numbers[index]), $"{numbers[index]:R}: {actual[index]:X4} instead of {expected[index]:X4}");
+            if (dtype == DType.F16)
+            {
+                Scale scale = Scale.Of(numbers[index]);
+                Assert.Equal(expected[index], Unsafe.BitCast<Scale, ushort>(scale));
+                Assert.Equal((float)BitConverter.UInt16BitsToHalf(expected[index]), scale.Value);
+            }
         }
     }
 
-    private static readonly string[] Kinds = ["of a normal distribution", "uniform, positive", "few and large", "integers", "tiny", "huge", "sparse", "constant", "of many magnitudes", "subnormal", "next to powers of two", "halves"];
+    private static readonly string[] Kinds = ["of a normal distribution", "uniform, positive", "few and large", "integers", "tiny", "huge", "sparse", "constant", "of many magnitudes", "subnormal", "next to powers of two", "halves and integers"];
 
     // ggml gives up, and the process with it, where all weighed errors are zero or infinite, so that no point of its grid is nearest. Ours must give some blocks.
     private static bool EndsProcess(QuantizedDType dtype, int kind) => dtype.Name.StartsWith("IQ1", StringComparison.Ordinal) && Kinds[kind] is "subnormal" or "next to powers of two";
@@ -120,16 +157,18 @@ public class ReferenceTests
                 9 => random.Next(-20, 20) * float.Epsilon,
                 10 => index % 32 != 0 ? 0 : Math.ScaleB((1 << 24) - random.Next(100), random.Next(-170, 104)),
                 11 => random.Next(-14, 15) / 2.0,
+                12 => random.Next(64) == 0 ? double.PositiveInfinity * random.Next(-1, 1) : normal,
+                13 => random.Next(300) == 0 ? double.NaN : normal * (random.Next(3) == 0 ? 0 : 1),
                 _ => normal * Math.Pow(10, random.Next(-6, 4)),
             });
         }
         return matrix;
     }
 
-    private static float[] Importance(int kind)
+    private static float[] Importance(int kind, int columns = Columns)
     {
         Random random = new(200 + kind);
-        float[] importances = new float[Columns];
+        float[] importances = new float[columns];
         for (int index = 0; index < importances.Length; index++)
         {
             importances[index] = (float)Math.Exp(4 * random.NextDouble() - 2);
