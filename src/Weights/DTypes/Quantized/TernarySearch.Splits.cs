@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics.X86;
+
 namespace Weights.DTypes.Quantized;
 
 /// <summary>Where the numbers of a group, in order, are best split between the three levels: all splits are tried.</summary>
@@ -14,15 +16,28 @@ internal static partial class TernarySearch
     {
         Span<byte> order = stackalloc byte[32];
         Sort(numbers, order);
-        Span<float> products = stackalloc float[33];
-        Span<float> squares = stackalloc float[33];
-        products[0] = squares[0] = 0;
+        Span<float> products = stackalloc float[33 + 7];
+        Span<float> squares = stackalloc float[33 + 7];
+        products.Clear();
+        squares.Clear();
         for (int rank = 0; rank < order.Length; rank++)
         {
             int index = order[rank];
             products[rank + 1] = products[rank] + weights[index] * numbers[index];
             squares[rank + 1] = squares[rank] + weights[index];
         }
+        BestSplit best = Avx2.IsSupported ? TrySplitsVector(products, squares) : TrySplits(products[..33], squares[..33]);
+        scale = Math.Abs(best.Scale);
+        up = (best.Shifts == 0) != (best.Scale < 0);
+        if (best.Found)
+        {
+            Split(order, best.Low, best.High, best.Scale < 0, codes);
+        }
+        return best.Found;
+    }
+
+    private static BestSplit TrySplits(ReadOnlySpan<float> products, ReadOnlySpan<float> squares)
+    {
         BestSplit best = new();
         for (int low = 0; low <= 32; low++)
         {
@@ -32,13 +47,7 @@ internal static partial class TernarySearch
                 best.Consider(WeightedSum(products, Down, 1, low, high), WeightedSum(squares, Down, 2, low, high), low, high, 1);
             }
         }
-        scale = Math.Abs(best.Scale);
-        up = (best.Shifts == 0) != (best.Scale < 0);
-        if (best.Found)
-        {
-            Split(order, best.Low, best.High, best.Scale < 0, codes);
-        }
-        return best.Found;
+        return best;
     }
 
     /// <summary>The levels of the 16 numbers of a group of IQ1_M, whose two halves are moved up or down separately.</summary>
@@ -52,6 +61,19 @@ internal static partial class TernarySearch
     {
         Span<byte> order = stackalloc byte[16];
         Sort(numbers, order);
+        BestSplit best = Avx2.IsSupported ? TrySplitsVector(numbers, weights, order) : TrySplits(numbers, weights, order);
+        scale = Math.Abs(best.Scale);
+        if (best.Found)
+        {
+            Split(order, best.Low, best.High, best.Scale < 0, codes);
+            int shifts = best.Scale < 0 ? 3 - best.Shifts : best.Shifts;
+            (up[0], up[1]) = ((shifts & 2) == 0, (shifts & 1) == 0);
+        }
+        return best.Found;
+    }
+
+    private static BestSplit TrySplits(ReadOnlySpan<float> numbers, ReadOnlySpan<float> weights, ReadOnlySpan<byte> order)
+    {
         BestSplit best = new();
         for (int low = 0; low <= 16; low++)
         {
@@ -64,14 +86,7 @@ internal static partial class TernarySearch
                 }
             }
         }
-        scale = Math.Abs(best.Scale);
-        if (best.Found)
-        {
-            Split(order, best.Low, best.High, best.Scale < 0, codes);
-            int shifts = best.Scale < 0 ? 3 - best.Shifts : best.Shifts;
-            (up[0], up[1]) = ((shifts & 2) == 0, (shifts & 1) == 0);
-        }
-        return best.Found;
+        return best;
     }
 
     // In the numbers' order. A bit of the shifts moves the levels of a half down: 2 of the first, 1 of the second.
@@ -101,7 +116,7 @@ internal static partial class TernarySearch
     }
 
     /// <summary>The best split so far.</summary>
-    private struct BestSplit
+    private partial struct BestSplit
     {
         private float _score;
 

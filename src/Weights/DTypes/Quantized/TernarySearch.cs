@@ -1,3 +1,7 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
 namespace Weights.DTypes.Quantized;
 
 /// <summary>
@@ -25,6 +29,11 @@ internal static partial class TernarySearch
     /// <summary>The order of numbers from the lowest up; equal ones keep theirs.</summary>
     public static void Sort(ReadOnlySpan<float> numbers, Span<byte> order)
     {
+        if (Avx2.IsSupported)
+        {
+            SortVector(numbers, order);
+            return;
+        }
         for (int index = 0; index < order.Length; index++)
         {
             int place = index;
@@ -58,7 +67,7 @@ internal static partial class TernarySearch
         for (int point = 0; point < codes.Length; point++)
         {
             int code = codes[point];
-            codes[point] = (ushort)book.Closest(code, numbers.Slice(8 * point, 8), weights.Slice(8 * point, 8), scale, up[point] ? Up : Down);
+            codes[point] = (ushort)Closest(code, numbers.Slice(8 * point, 8), weights.Slice(8 * point, 8), scale, up[point] ? Up : Down);
             same &= book.IndexOf(code) >= 0;
         }
         if (!same)
@@ -73,6 +82,14 @@ internal static partial class TernarySearch
         }
         return scale >= 0 ? scale : float.PositiveInfinity;
     }
+
+    private static int Closest(int code, ReadOnlySpan<float> numbers, ReadOnlySpan<float> weights, float scale, ReadOnlySpan<float> levels) => Avx2.IsSupported
+        ? CodeBook.IQ1.ClosestVector(
+            code,
+            ref MemoryMarshal.GetReference(numbers),
+            ref MemoryMarshal.GetReference(weights),
+            Vector256.Create(levels[0], levels[1], levels[2], 0, levels[0], levels[1], levels[2], 0) * scale)
+        : CodeBook.IQ1.Closest(code, numbers, weights, scale, levels);
 
     /// <summary>Adds weight · level · number and weight · level² of the eight numbers of a point: the sums' quotient is the best scale for the levels.</summary>
     public static void AddSums(ReadOnlySpan<float> numbers, ReadOnlySpan<float> weights, bool up, float factor, int code, ref float products, ref float squares)
