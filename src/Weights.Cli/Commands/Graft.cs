@@ -56,19 +56,14 @@ internal static class Graft
         // A cast that was asked for is no loss: the model could not take the tensor otherwise.
         int losses = ledger.Count(static entry => entry.Kind != LedgerKind.Cast);
         bool isRefused = request.IsStrict && losses > 0;
-        using (ProgressLine progress = new(session.Messages, "writing", report.Written.Bytes, isShown: !session.IsQuiet))
+        if (isRefused || request.IsDryRun)
         {
-            Output output = new(request.Output, request.MayReplace)
-            {
-                Cancellation = session.Interruption.Token,
-                Copied = bytes => progress.Add(bytes),
-            };
-            output.Check(layouts);
-            if (!isRefused && !request.IsDryRun)
-            {
-                session.Interruption.LetClearUp(() => Write(output, layouts, report));
-                report = report with { Written = report.Written with { Time = time.Elapsed } };
-            }
+            Target.Check(request.Output, request.MayReplace, layouts);
+        }
+        else
+        {
+            Write(session, request, layouts, report);
+            report = report with { Written = report.Written with { Time = time.Elapsed } };
         }
         Report(session, request, report);
         if (isRefused)
@@ -139,15 +134,11 @@ internal static class Graft
     }
 
     // The copying knows tensors, not files: those that were replaced come from the weights.
-    private static void Write(Output output, IReadOnlyList<FileLayout> layouts, GraftReport report)
+    private static void Write(Session session, GraftRequest request, IReadOnlyList<FileLayout> layouts, GraftReport report)
     {
         try
         {
-            using (output)
-            {
-                output.Write(layouts);
-                output.Commit();
-            }
+            Target.Write(session, request.Output, request.MayReplace, layouts);
         }
         catch (WeightFileException error) when (error.File is null)
         {

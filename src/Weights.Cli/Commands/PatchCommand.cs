@@ -55,19 +55,14 @@ internal static class PatchCommand
         IReadOnlyList<FileLayout> layouts = request.Target.Layout(made, Path.GetFileName(request.Output), new WriteOptions(), ledger);
         Conversion written = new(made, request.Output, request.Target.Name, layouts, ledger);
         bool isRefused = request.IsStrict && ledger.Count > 0;
-        using (ProgressLine progress = new(session.Messages, "writing", written.Bytes, isShown: !session.IsQuiet))
+        if (isRefused || request.IsDryRun)
         {
-            Output output = new(request.Output, request.MayReplace)
-            {
-                Cancellation = session.Interruption.Token,
-                Copied = bytes => progress.Add(bytes),
-            };
-            output.Check(layouts);
-            if (!isRefused && !request.IsDryRun)
-            {
-                session.Interruption.LetClearUp(() => Write(output, layouts, patch, request, session));
-                written = written with { Time = time.Elapsed };
-            }
+            Target.Check(request.Output, request.MayReplace, layouts);
+        }
+        else
+        {
+            Target.Write(session, request.Output, request.MayReplace, layouts, output => CheckWritten(output, patch, request, session));
+            written = written with { Time = time.Elapsed };
         }
         Report(session, request, PatchReport.Of(patch) with { Base = from.Origin, Written = written });
         return isRefused
@@ -77,17 +72,10 @@ internal static class PatchCommand
 
     // What was written is read again as its format's files are, before it gets its name: a digest taken on the way would say nothing of what is in the
     // file, and chunks are written out of order by several threads.
-    private static void Write(Output output, IReadOnlyList<FileLayout> layouts, PatchFile patch, PatchRequest request, Session session)
+    private static void CheckWritten(Output output, PatchFile patch, PatchRequest request, Session session)
     {
-        using (output)
-        {
-            output.Write(layouts);
-            using (Checkpoint written = request.Target.Read(output.OpenWritten(), new ReadOptions()))
-            {
-                patch.Check(Checksum.Of(written, DigestAlgorithm.Sha256, null, session.Interruption.Token));
-            }
-            output.Commit();
-        }
+        using Checkpoint written = request.Target.Read(output.OpenWritten(), new ReadOptions());
+        patch.Check(Checksum.Of(written, DigestAlgorithm.Sha256, null, session.Interruption.Token));
     }
 
     private static void Report(Session session, PatchRequest request, PatchReport report)

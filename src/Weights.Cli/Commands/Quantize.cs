@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Weights.Cli.CommandLine;
 using Weights.Cli.Reports;
 using Weights.Cli.Terminal;
+using Weights.Formats;
 using Weights.IO;
 using Weights.Passes.Quantize;
 
@@ -44,7 +45,7 @@ internal static class Quantize
     private static int Run(Session session, QuantizeRequest request)
     {
         Stopwatch time = Stopwatch.StartNew();
-        ImportanceMatrix? importances = request.Importances is { } path ? ImportanceMatrix.Read(path) : null;
+        ImportanceMatrix? importances = request.Importances is { } path ? ReadImportances(path) : null;
         using Checkpoint source = Source.Open(request.Input, request.Reading, session);
         Ledger ledger = [];
         Source.TellLosses(source, request.Target, ledger);
@@ -75,6 +76,24 @@ internal static class Quantize
         }
         Report(session, request, report with { Written = report.Written with { Time = time.Elapsed } });
         return ExitCode.Done;
+    }
+
+    private static ImportanceMatrix ReadImportances(string path)
+    {
+        try
+        {
+            using FileInput input = new(path);
+            if (!Format.All.Any(format => format.Sniff(input)))
+            {
+                return ImportanceMatrix.Of(input);
+            }
+            using Checkpoint checkpoint = Format.Open(path);
+            return ImportanceMatrix.Of(checkpoint);
+        }
+        catch (WeightFileException error)
+        {
+            throw error.In(path);
+        }
     }
 
     // What matches nothing is a mistake more often than not.

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
-using Weights.Formats;
 using Weights.IO;
 
 namespace Weights.Passes.Quantize;
@@ -27,30 +26,26 @@ public sealed class ImportanceMatrix
     /// <summary>Names of the matrices.</summary>
     public IReadOnlyCollection<string> Names => _values.Keys;
 
-    /// <summary>Reads a file of either kind.</summary>
+    /// <summary>Reads the tensors of a file that is a checkpoint, as llama-imatrix writes now.</summary>
+    /// <exception cref="WeightFileException">It holds no importances, or damaged ones.</exception>
+    public static ImportanceMatrix Of(Checkpoint checkpoint)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        return new ImportanceMatrix(checkpoint.Origin.Path, OfCheckpoint(checkpoint));
+    }
+
+    /// <summary>Reads a file of its own format, as llama-imatrix wrote formerly.</summary>
     /// <exception cref="WeightFileException">It is none, or damaged.</exception>
     /// <exception cref="IOException">It could not be read.</exception>
-    public static ImportanceMatrix Read(string path)
+    public static ImportanceMatrix Of(Input input)
     {
-        using FileInput input = new(path);
-        try
-        {
-            if (Format.All.Any(format => format.Sniff(input)))
-            {
-                using Checkpoint checkpoint = Format.Open(path);
-                return new ImportanceMatrix(path, OfCheckpoint(checkpoint));
-            }
-            return new ImportanceMatrix(path, OfOwnFile(input.Bytes));
-        }
-        catch (WeightFileException error)
-        {
-            throw error.In(path);
-        }
+        ArgumentNullException.ThrowIfNull(input);
+        return new ImportanceMatrix(input.Path, OfOwnFile(input.Bytes));
     }
 
     /// <summary>A number for each column of the tensor, or, of a tensor of several matrices, for each column of each; null where it says nothing.</summary>
     /// <exception cref="WeightFileException"><see cref="Fault.Corrupt"/>: it is about a tensor of another shape.</exception>
-    internal float[]? Of(Tensor tensor)
+    internal float[]? For(Tensor tensor)
     {
         if (!_values.TryGetValue(tensor.Name, out float[]? values))
         {

@@ -41,7 +41,7 @@ public static class Quantization
             }
             QuantizationErrors errors = new();
             planned.Add((plan, errors));
-            tensors.Add(new Tensor(plan.Tensor.Name, plan.DType, plan.Tensor.Shape, QuantizedBytes.Create(plan.Tensor, plan.DType, options.Importances?.Of(plan.Tensor), errors)));
+            tensors.Add(new Tensor(plan.Tensor.Name, plan.DType, plan.Tensor.Shape, QuantizedBytes.Create(plan.Tensor, plan.DType, options.Importances?.For(plan.Tensor), errors)));
         }
         if (twice.Count > 0)
         {

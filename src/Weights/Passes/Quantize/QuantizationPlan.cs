@@ -115,7 +115,7 @@ public static class QuantizationPlan
         {
             return;
         }
-        if (options.Importances?.Of(tensor) is null)
+        if (options.Importances?.For(tensor) is null)
         {
             string problem = options.Importances is null ? "give them with --imatrix" : "the importance matrix has none for it";
             throw new WeightFileException(Fault.Unsupported, $"cannot become {dtype} without importances of its columns: {problem}, or choose a scheme of more bits", tensor: tensor.Name);

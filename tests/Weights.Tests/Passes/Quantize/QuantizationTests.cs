@@ -21,7 +21,7 @@ public class QuantizationTests
     {
         using Checkpoint source = Format.Open(Fixtures.Path("quantize/tiny.safetensors"));
         using TemporaryFolder folder = new();
-        ImportanceMatrix? matrix = importances is null ? null : ImportanceMatrix.Read(Fixtures.Path("quantize/" + importances));
+        ImportanceMatrix? matrix = importances is null ? null : Read(importances);
         QuantizationScheme.TryParse(schemeName, out QuantizationScheme scheme);
         QuantizedCheckpoint quantized = source.Quantize(new QuantizationOptions { Scheme = scheme, Importances = matrix }, []);
         Write(quantized.Checkpoint, folder.File("out.gguf"));
@@ -36,7 +36,7 @@ public class QuantizationTests
                 continue;
             }
             int columns = (int)tensor.Shape[tensor.Shape.Rank - 1];
-            float[]? columnImportances = matrix?.Of(plan.Tensor);
+            float[]? columnImportances = matrix?.For(plan.Tensor);
             int perMatrix = columnImportances is null || tensor.Shape.Rank < 3 ? before.Length : (int)(tensor.Shape[tensor.Shape.Rank - 2] * columns);
             byte[] expected = [.. Enumerable.Range(0, before.Length / perMatrix).SelectMany(index => Ggml.Quantize(dtype, before.AsSpan(index * perMatrix, perMatrix), columns, columnImportances is null ? [] : columnImportances.AsSpan(index * columns, columns)))];
             byte[] actual = new byte[tensor.Bytes.Length];
@@ -56,17 +56,17 @@ public class QuantizationTests
     public void Both_encodings_of_importances_say_the_same()
     {
         using Checkpoint source = Format.Open(Fixtures.Path("quantize/tiny.safetensors"));
-        ImportanceMatrix gguf = ImportanceMatrix.Read(Fixtures.Path("quantize/imatrix.gguf"));
-        ImportanceMatrix former = ImportanceMatrix.Read(Fixtures.Path("quantize/imatrix.dat"));
+        ImportanceMatrix gguf = Read("imatrix.gguf");
+        ImportanceMatrix former = Read("imatrix.dat");
         Assert.Equal(gguf.Names.Order(StringComparer.Ordinal), former.Names.Order(StringComparer.Ordinal));
         foreach (Tensor tensor in source.Tensors.Where(tensor => gguf.Names.Contains(tensor.Name)))
         {
-            float[] expected = gguf.Of(tensor)!;
-            float[] actual = former.Of(tensor)!;
+            float[] expected = gguf.For(tensor)!;
+            float[] actual = former.For(tensor)!;
             Assert.All(expected.Zip(actual), static pair => Assert.Equal(pair.First, pair.Second, 1e-4 * Math.Abs(pair.First)));
         }
         // An expert that was never used: all its columns are alike.
-        Assert.All(gguf.Of(source.Find("blk.0.ffn_up_exps.weight")!)!.Skip(256), static value => Assert.Equal(1, value));
+        Assert.All(gguf.For(source.Find("blk.0.ffn_up_exps.weight")!)!.Skip(256), static value => Assert.Equal(1, value));
     }
 
     [Fact]
@@ -77,12 +77,16 @@ public class QuantizationTests
         for (int length = 0; length < whole.Length - 16; length += 97)
         {
             File.WriteAllBytes(folder.File("x.dat"), whole[..length]);
-            WeightFileException error = Assert.Throws<WeightFileException>(() => ImportanceMatrix.Read(folder.File("x.dat")));
+            WeightFileException error = Assert.Throws<WeightFileException>(() => Former(folder.File("x.dat")));
             Assert.Equal(Fault.Corrupt, error.Fault);
         }
-        Assert.Contains("NAME.in_sum2", Assert.Throws<WeightFileException>(static () => ImportanceMatrix.Read(Fixtures.Path("gguf/valid/shapes.gguf"))).Message, StringComparison.Ordinal);
+        Assert.Contains("NAME.in_sum2", Assert.Throws<WeightFileException>(static () =>
+        {
+            using Checkpoint shapes = Format.Open(Fixtures.Path("gguf/valid/shapes.gguf"));
+            ImportanceMatrix.Of(shapes);
+        }).Message, StringComparison.Ordinal);
         using Checkpoint other = new([new Tensor("output.weight", DType.F32, new Shape(2, 128), new MemoryBytes(new byte[1024]))], new Origin("memory", "none", "", 0));
-        Assert.Contains("it is of another model", Assert.Throws<WeightFileException>(() => ImportanceMatrix.Read(Fixtures.Path("quantize/imatrix.gguf")).Of(other.Tensors[0])).Message, StringComparison.Ordinal);
+        Assert.Contains("it is of another model", Assert.Throws<WeightFileException>(() => Read("imatrix.gguf").For(other.Tensors[0])).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -131,6 +135,23 @@ public class QuantizationTests
             bytes.Read(0, new byte[bytes.Length]);
             return errors.Overflowed;
         }));
+    }
+
+    private static ImportanceMatrix Read(string name)
+    {
+        string path = Fixtures.Path("quantize/" + name);
+        if (name.EndsWith(".dat", StringComparison.Ordinal))
+        {
+            return Former(path);
+        }
+        using Checkpoint checkpoint = Format.Open(path);
+        return ImportanceMatrix.Of(checkpoint);
+    }
+
+    private static ImportanceMatrix Former(string path)
+    {
+        using FileInput input = new(path);
+        return ImportanceMatrix.Of(input);
     }
 
     private static Tensor Sample()
