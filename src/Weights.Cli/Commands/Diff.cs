@@ -22,6 +22,7 @@ internal static class Diff
                 ("weights diff base.safetensors merged.safetensors --rank", "whether what was merged has a low rank"),
                 ("weights diff base.safetensors tuned.safetensors -o tuned.wpatch", "a patch, with which 'weights patch' makes tuned of base"),
                 ("weights diff main.safetensors pr.safetensors --markdown", "for a comment on a pull request"),
+                ("weights diff base.safetensors tuned.safetensors --html >diff.html", "a page to look at"),
             ],
         };
         DiffArguments arguments = new();
@@ -51,6 +52,9 @@ internal static class Diff
                 break;
             case DiffOutput.JUnit:
                 DiffJUnit.Write(report, session.Results);
+                break;
+            case DiffOutput.Html:
+                DiffHtml.Write(report, session.Results);
                 break;
             default:
                 DiffText.Write(report, session.Results);
@@ -98,6 +102,7 @@ internal static class Diff
         {
             Tolerance = request.Tolerance,
             HasRanks = request.HasRanks,
+            HasHistograms = request.Output == DiffOutput.Html,
             Read = progress.Add,
             Cancellation = session.Interruption.Token,
         });

@@ -52,6 +52,7 @@ internal sealed class DiffArguments
     private readonly Option<bool> _markdown = new("--markdown") { Description = "print Markdown, for a comment on a pull request" };
     private readonly Option<bool> _junit = new("--junit") { Description = "print JUnit XML, a test case for each tensor" };
 
+    private readonly Option<bool> _html = new("--html") { Description = "print a page for a browser: a heat map of layers, a table of tensors to sort and filter, histograms" };
     private readonly Option<string?> _output = new("--output", "-o") { HelpName = "PATCH", Description = "compare nothing, but write a patch that makes B of A, for 'weights patch'" };
     private readonly Option<bool> _force = new("--force", "-f") { Description = "replace a patch that is there already" };
 
@@ -60,7 +61,7 @@ internal sealed class DiffArguments
     {
         verb.Arguments.Add(_a);
         verb.Arguments.Add(_b);
-        foreach (Option option in (ReadOnlySpan<Option>)[_atol, _rtol, _cosine, _map, _filter, _exclude, _root, _dequantize, _allTensors, _onlyChanged, _rank, _json, _markdown, _junit, _output, _force])
+        foreach (Option option in (ReadOnlySpan<Option>)[_atol, _rtol, _cosine, _map, _filter, _exclude, _root, _dequantize, _allTensors, _onlyChanged, _rank, _json, _markdown, _junit, _html, _output, _force])
         {
             verb.Options.Add(option);
         }
@@ -77,6 +78,7 @@ internal sealed class DiffArguments
                 (result.GetValue(_json), DiffOutput.Json, "--json"),
                 (result.GetValue(_markdown), DiffOutput.Markdown, "--markdown"),
                 (result.GetValue(_junit), DiffOutput.JUnit, "--junit"),
+                (result.GetValue(_html), DiffOutput.Html, "--html"),
             }.Where(static output => output.Item1),
         ];
         CheckPatch(result);
@@ -106,7 +108,7 @@ internal sealed class DiffArguments
         {
             return;
         }
-        Option? vain = Array.Find((Option[])[_atol, _rtol, _cosine, _map, _filter, _exclude, _onlyChanged, _rank, _markdown, _junit], option => result.GetResult(option) is { Implicit: false });
+        Option? vain = Array.Find((Option[])[_atol, _rtol, _cosine, _map, _filter, _exclude, _onlyChanged, _rank, _markdown, _junit, _html], option => result.GetResult(option) is { Implicit: false });
         if (vain is not null)
         {
             throw new UsageException($"--output writes a patch that makes exactly B of A, so {vain.Name} means nothing for it; leave it out");
@@ -144,6 +146,9 @@ internal enum DiffOutput
 
     /// <summary>For continuous integration.</summary>
     JUnit,
+
+    /// <summary>For a browser.</summary>
+    Html,
 }
 
 /// <summary>What a command line of <c>weights diff</c> asks for.</summary>

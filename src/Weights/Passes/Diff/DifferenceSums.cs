@@ -16,7 +16,7 @@ internal sealed class DifferenceSums
 
     // Σ|b − a|, Σ(b − a)², Σa², Σb², Σab, eight lanes each.
     private readonly double[] _sums = new double[5 * Lanes];
-    private long[] _histogram = [];
+    private readonly DifferenceHistogram? _histogram;
     private long _count;
     private long _finite;
     private long _changed;
@@ -28,11 +28,11 @@ internal sealed class DifferenceSums
     private double _worst;
     private long _worstIndex = -1;
 
-    /// <summary>Whether differences are counted by size, which takes several times as long as all the rest.</summary>
+    /// <summary>Whether differences are counted by size, which takes as long again as all the rest.</summary>
     public bool HasHistogram
     {
-        get => _histogram.Length > 0;
-        init => _histogram = value ? new long[DifferenceStatistics.HistogramClasses] : [];
+        get => _histogram is not null;
+        init => _histogram = value ? new DifferenceHistogram() : null;
     }
 
     /// <summary>Largest number of steps between two numbers.</summary>
@@ -46,7 +46,7 @@ internal sealed class DifferenceSums
     public void Add(ReadOnlySpan<float> a, ReadOnlySpan<float> b, long first, Tolerance tolerance)
     {
         _count += a.Length;
-        int whole = Vector256.IsHardwareAccelerated && !HasHistogram ? a.Length / Lanes * Lanes : 0;
+        int whole = Vector256.IsHardwareAccelerated ? a.Length / Lanes * Lanes : 0;
         if (whole > 0)
         {
             AddVectors<FloatPairs, float>(a[..whole], b[..whole], first, tolerance);
@@ -55,13 +55,14 @@ internal sealed class DifferenceSums
         {
             AddPair(a[index], b[index], index % Lanes, first + index, tolerance);
         }
+        _histogram?.Add(a, b);
     }
 
     /// <summary>As for floats.</summary>
     public void Add(ReadOnlySpan<double> a, ReadOnlySpan<double> b, long first, Tolerance tolerance)
     {
         _count += a.Length;
-        int whole = Vector256.IsHardwareAccelerated && !HasHistogram ? a.Length / Lanes * Lanes : 0;
+        int whole = Vector256.IsHardwareAccelerated ? a.Length / Lanes * Lanes : 0;
         if (whole > 0)
         {
             AddVectors<DoublePairs, double>(a[..whole], b[..whole], first, tolerance);
@@ -70,6 +71,7 @@ internal sealed class DifferenceSums
         {
             AddPair(a[index], b[index], index % Lanes, first + index, tolerance);
         }
+        _histogram?.Add(a, b);
     }
 
     /// <summary>The specification: every pair by itself.</summary>
@@ -80,6 +82,7 @@ internal sealed class DifferenceSums
         {
             AddPair(a[index], b[index], index % Lanes, first + index, tolerance);
         }
+        _histogram?.Add(a, b);
     }
 
     /// <summary>Adds what another has, which is about pairs that come later.</summary>
@@ -89,10 +92,7 @@ internal sealed class DifferenceSums
         {
             _sums[index] += later._sums[index];
         }
-        for (int index = 0; index < _histogram.Length; index++)
-        {
-            _histogram[index] += later._histogram[index];
-        }
+        _histogram?.Add(later._histogram!);
         _count += later._count;
         _finite += later._finite;
         _changed += later._changed;
@@ -137,7 +137,7 @@ internal sealed class DifferenceSums
             InfinitiesA = _infinitiesA,
             InfinitiesB = _infinitiesB,
             WorstIndex = _worstIndex < 0 ? null : _worstIndex,
-            Histogram = HasHistogram ? _histogram : [],
+            Histogram = _histogram?.ToClasses() ?? [],
         };
     }
 
@@ -167,10 +167,6 @@ internal sealed class DifferenceSums
             return;
         }
         _changed++;
-        if (HasHistogram)
-        {
-            _histogram[absolute == 0 ? 0 : Math.Clamp(Math.ILogB(absolute), -64, DifferenceStatistics.HistogramClasses - 65) + 64]++;
-        }
         SeeWorst(absolute, index);
     }
 

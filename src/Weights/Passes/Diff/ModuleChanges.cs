@@ -77,7 +77,7 @@ public static class ModuleChanges
         RelativeL2 = first.RelativeL2 is { } left && next.RelativeL2 is { } right ? Math.Max(left, right) : first.RelativeL2 ?? next.RelativeL2,
     };
 
-    private static (string Path, long? Number, TensorDiff Tensor) Place(TensorDiff tensor)
+    internal static (string Path, long? Number, TensorDiff Tensor) Place(TensorDiff tensor)
     {
         string name = tensor.Name;
         int start = 0;

@@ -56,6 +56,24 @@ public class DifferenceSumsTests
     }
 
     [Fact]
+    public void Histograms_count_by_the_exponents_of_differences_in_any_order()
+    {
+        (float[] a, float[] b) = Pairs(4099, 97, seed: 5);
+        long[] expected = new long[DifferenceStatistics.HistogramClasses];
+        foreach ((float left, float right) in a.Zip(b).Where(static pair => float.IsFinite(pair.First) && float.IsFinite(pair.Second) && BitConverter.SingleToInt32Bits(pair.First) != BitConverter.SingleToInt32Bits(pair.Second)))
+        {
+            double difference = Math.Abs((double)right - left);
+            expected[difference == 0 ? 0 : Math.Clamp(Math.ILogB(difference), -64, expected.Length - 65) + 64]++;
+        }
+        DifferenceSums sums = new() { HasHistogram = true };
+        DifferenceSums later = new() { HasHistogram = true };
+        sums.Add(a.AsSpan(0, 1003), b.AsSpan(0, 1003), 0, Tolerance.None);
+        later.Add(Array.ConvertAll(a[1003..], static value => (double)value).AsSpan(), Array.ConvertAll(b[1003..], static value => (double)value), 1003, Tolerance.None);
+        sums.Add(later);
+        Assert.Equal(expected, sums.ToStatistics(hasUlps: false).Histogram);
+    }
+
+    [Fact]
     public void Differences_have_their_class_in_the_histogram()
     {
         DifferenceSums sums = new() { HasHistogram = true };
