@@ -102,6 +102,11 @@ internal sealed class Table<T>(string nameTitle, Func<T, string> name, IReadOnly
             foreach (int index in line)
             {
                 string text = cell(index);
+                if (text.Length == 0)
+                {
+                    owed += Gap + _widths[index];
+                    continue;
+                }
                 int padding = _widths[index] - CellWidth.Of(text);
                 Pad(writer, owed + Gap + (columns[index].IsNumber ? padding : 0));
                 writer.Write(channel.Paint(style(index), text));
