@@ -76,6 +76,26 @@ public class MemoryTests
         Assert.Equal([0, .. s_mark.Select(static value => (byte)(value + 1))], end);
     }
 
+    [Fact]
+    public void A_matrix_of_2_GiB_is_quantised_in_a_heap_of_64_MiB()
+    {
+        using TemporaryFolder folder = new();
+        const long rows = 1 << 17, columns = 4096;
+        SparseFile.WithOneMatrix(folder.File("big.safetensors"), rows, columns);
+        using (FileStream file = new(folder.File("big.safetensors"), FileMode.Open, FileAccess.Write))
+        {
+            file.Position = file.Length - sizeof(float);
+            file.Write(BitConverter.GetBytes(127f));
+        }
+        Run(folder, "quantize", "big.safetensors", "big.gguf", "--scheme", "q8_0", "--pure");
+        using Checkpoint checkpoint = Format.Open(folder.File("big.gguf"));
+        Tensor tensor = Assert.Single(checkpoint.Tensors);
+        Assert.Equal((DType.Q8_0, rows * columns / 32 * 34), (tensor.DType, tensor.Bytes.Length));
+        byte[] end = new byte[34];
+        tensor.Bytes.Read(tensor.Bytes.Length - end.Length, end);
+        Assert.Equal([0x00, 0x3C, .. new byte[31], 127], end);
+    }
+
     private static void Convert(TemporaryFolder folder, string from, string to) => Run(folder, "convert", from, to);
 
     private static void Run(TemporaryFolder folder, params string[] arguments)

@@ -9,6 +9,10 @@ internal static class SparseFile
     /// <summary>A safetensors file with one tensor of so many bytes.</summary>
     public static void WithOneTensor(string path, long bytes, string name = "big.weight") => Write(path, $$$"""{"{{{name}}}":{"dtype":"U8","shape":[{{{bytes}}}],"data_offsets":[0,{{{bytes}}}]}}""", bytes);
 
+    /// <summary>A safetensors file with one matrix of floats, called <c>big.weight</c>.</summary>
+    public static void WithOneMatrix(string path, long rows, long columns) =>
+        Write(path, $$$"""{"big.weight":{"dtype":"F32","shape":[{{{rows}}},{{{columns}}}],"data_offsets":[0,{{{4 * rows * columns}}}]}}""", 4 * rows * columns);
+
     /// <summary>A safetensors file with as many tensors of two bytes as are asked for, called <c>layers.N.weight</c>.</summary>
     public static void WithManyTensors(string path, int count) =>
         Write(path, $"{{{string.Join(',', Enumerable.Range(0, count).Select(static index => $$"""
