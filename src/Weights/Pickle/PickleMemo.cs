@@ -18,6 +18,18 @@ internal sealed class PickleMemo
     /// <summary>How many values it has.</summary>
     public int Count => _count + _sparse.Count;
 
+    /// <summary>Forgets all values, and keeps the memory for others.</summary>
+    public void Clear()
+    {
+        for (int piece = 0; _count > 0; piece++)
+        {
+            int used = Math.Min(_count, _dense[piece].Length);
+            _dense[piece].AsSpan(0, used).Clear();
+            _count -= used;
+        }
+        _sparse.Clear();
+    }
+
     public void Put(uint index, PickleNode node)
     {
         if (index < _count)
@@ -26,17 +38,18 @@ internal sealed class PickleMemo
         }
         else if (index == _count)
         {
-            if (index % PieceLength == 0)
+            int piece = (int)(index / PieceLength);
+            if (piece == _dense.Count)
             {
                 _dense.Add(new PickleNode[index == 0 ? FirstLength : PieceLength]);
             }
-            else if (index == FirstLength)
+            else if (index == FirstLength && _dense[0].Length == FirstLength)
             {
                 PickleNode[] first = _dense[0];
                 Array.Resize(ref first, PieceLength);
                 _dense[0] = first;
             }
-            _dense[^1][index % PieceLength] = node;
+            _dense[piece][index % PieceLength] = node;
             _count++;
             if (_sparse.Count > 0)
             {

@@ -15,13 +15,14 @@ internal sealed class PickleSweep
 
     private static readonly bool[] s_isOpcode = [.. Enumerable.Range(0, 256).Select(static value => Enum.IsDefined((PickleOpcode)value))];
 
-    private readonly ByteSource _source;
     private readonly PickleMemo? _earlier;
+    private readonly int _windowBytes;
     private readonly Dictionary<uint, Place> _memo = [];
     private readonly List<PickleGlobal> _globals = [];
     private readonly Dictionary<(string Module, string Name), PickleGlobal> _named = [];
-    private readonly byte[] _window;
-    private readonly long _end;
+    private ByteSource _source;
+    private byte[] _window = [];
+    private long _end;
     private long _windowStart;
     private int _windowLength;
     private long _newline = -1; // The next one after wherever was looked last, so that no byte is searched twice.
@@ -36,14 +37,33 @@ internal sealed class PickleSweep
     /// <param name="window">Bytes that are read at a time.</param>
     public PickleSweep(ByteSource source, long start, PickleMemo? memo = null, IReadOnlyList<PickleText>? texts = null, int window = WindowBytes)
     {
-        (_source, _earlier, Position) = (source, memo, start);
+        (_earlier, _windowBytes) = (memo, window);
+        Restart(source, start);
         _memoized = (uint)(memo?.Count ?? 0);
-        _end = Math.Min(source.Length, start + Longest);
-        _window = new byte[(int)Math.Min(window, _end - start)];
         foreach (PickleText text in texts ?? [])
         {
             Remember(new Place(0, 0, text));
         }
+    }
+
+    /// <summary>Forgets what was found, and begins elsewhere with the same memory.</summary>
+    /// <param name="source">The stream, or what it is a part of.</param>
+    /// <param name="start">Where to begin.</param>
+    [System.Diagnostics.CodeAnalysis.MemberNotNull(nameof(_source))]
+    public void Restart(ByteSource source, long start)
+    {
+        _source = source;
+        _end = Math.Min(source.Length, start + Longest);
+        if (_window.Length < Math.Min(_windowBytes, _end - start))
+        {
+            _window = new byte[(int)Math.Min(_windowBytes, Math.Max(_end - start, 2 * _window.Length))];
+        }
+        (Position, _windowStart, _windowLength, _newline) = (start, 0, 0, -1);
+        (Opcodes, HasNames, HasStatedNames, HasMoreNames, HasCalls, HasStopped, HasJunk) = (0, false, false, false, false, false, false);
+        (_memoized, _last, _previous) = (0, default, default);
+        _memo.Clear();
+        _globals.Clear();
+        _named.Clear();
     }
 
     /// <summary>Most names that are kept; a file that has more is not what it says in any case.</summary>
@@ -76,6 +96,9 @@ internal sealed class PickleSweep
     /// <summary>Whether a byte was no opcode, or an argument had no room.</summary>
     public bool HasJunk { get; private set; }
 
+    /// <summary>Whether there is no more of the pickle.</summary>
+    public bool IsAtEnd => Position >= _end || HasJunk || HasStopped;
+
     /// <summary>Everything to the end, over whatever is in between.</summary>
     public PickleSweep Run()
     {
@@ -89,7 +112,7 @@ internal sealed class PickleSweep
     /// <summary>Up to STOP or the first byte that is no opcode, or over as many opcodes.</summary>
     public PickleSweep RunToStop(int most = int.MaxValue)
     {
-        while (Position < _end && !HasJunk && !HasStopped && Opcodes < most)
+        while (!IsAtEnd && Opcodes < most)
         {
             Step();
         }

@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using Weights.Pickle;
 
 namespace Weights.Scanning.Names;
 
@@ -16,17 +15,17 @@ internal static class NameJudge
 
     private static readonly FrozenDictionary<string, NameVerdict> s_known = Known();
 
-    /// <summary>What a global of a stream is. In a TorchScript archive, its own classes are known.</summary>
-    public static NameVerdict Judge(PickleGlobal global, bool isTorchScript)
+    /// <summary>What a name in a stream is. In a TorchScript archive, its own classes are known.</summary>
+    public static NameVerdict Judge(string module, string name, bool isComputed, bool isTorchScript)
     {
-        if (global.IsComputed)
+        if (isComputed)
         {
             return new(Verdict.Executes, "the stream computes the name instead of stating it");
         }
         const string scriptClasses = "__torch__";
-        return isTorchScript && (global.Module == scriptClasses || global.Module.StartsWith(scriptClasses + '.', StringComparison.Ordinal))
+        return isTorchScript && (module == scriptClasses || module.StartsWith(scriptClasses + '.', StringComparison.Ordinal))
             ? new(Verdict.Tensors)
-            : Judge(global.Module, global.Name);
+            : Judge(module, name);
     }
 
     /// <summary>What <paramref name="name"/>, an attribute of <paramref name="module"/> or dotted ones below it, is.</summary>
