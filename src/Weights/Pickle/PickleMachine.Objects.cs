@@ -9,7 +9,7 @@ internal sealed partial class PickleMachine
     private const int JudgedAtATime = 1 << 12;
 
     // Of a stream with more names than are nodes of their own.
-    private readonly Dictionary<(string Module, string Name, bool IsComputed), PickleGlobal> _named = [];
+    private readonly Dictionary<PickleName, PickleGlobal> _named = [];
     private readonly HashSet<PickleGlobal> _standIns = [];
     private int _builds; // Since calls were judged.
 
@@ -146,7 +146,7 @@ internal sealed partial class PickleMachine
         return Named(module, ReadName());
     }
 
-    private string ReadName() => Texts.Get(_cursor.ReadLine(PickleLimits.NameLine, _at))?.Text
+    private string ReadName() => Texts.GetName(_cursor.ReadLine(PickleLimits.NameLine, _at))
         ?? throw Refuse(Fault.Corrupt, "the pickle names a module or class in something that is no UTF-8; it is damaged");
 
     private PickleGlobal MakeGlobal(PickleNode module, PickleNode name)
@@ -183,16 +183,16 @@ internal sealed partial class PickleMachine
         {
             foreach (PickleGlobal global in _globals)
             {
-                _named.TryAdd((global.Module, global.Name, global.IsComputed), global);
+                _named.TryAdd(new(global.Module, global.Name, global.IsComputed), global);
             }
         }
-        if (!_named.TryGetValue((module, name, isComputed), out PickleGlobal? known))
+        if (!_named.TryGetValue(new(module, name, isComputed), out PickleGlobal? known))
         {
             known = Judge.StandIn(module, name, isComputed);
             if (known is null)
             {
                 known = New(module, name, isComputed);
-                _named.Add((module, name, isComputed), known);
+                _named.Add(new(module, name, isComputed), known);
                 return known;
             }
             if (_standIns.Add(known))

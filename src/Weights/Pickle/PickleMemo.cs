@@ -9,7 +9,7 @@ internal sealed class PickleMemo
     private const int FirstLength = 1 << 5; // Most pickles number a few.
 
     // In pieces: a list that doubles touches three times the memory, and a stream may number every byte of it.
-    private readonly List<PickleNode[]> _dense = [];
+    private readonly List<Numbered[]> _dense = [];
     private int _count;
 
     // Seeded per process: with plain integer hashing, indices that are multiples of the table's size make it quadratic.
@@ -34,22 +34,22 @@ internal sealed class PickleMemo
     {
         if (index < _count)
         {
-            _dense[(int)(index / PieceLength)][index % PieceLength] = node;
+            _dense[(int)(index / PieceLength)][index % PieceLength].Node = node;
         }
         else if (index == _count)
         {
             int piece = (int)(index / PieceLength);
             if (piece == _dense.Count)
             {
-                _dense.Add(new PickleNode[index == 0 ? FirstLength : PieceLength]);
+                _dense.Add(new Numbered[index == 0 ? FirstLength : PieceLength]);
             }
             else if (index == FirstLength && _dense[0].Length == FirstLength)
             {
-                PickleNode[] first = _dense[0];
+                Numbered[] first = _dense[0];
                 Array.Resize(ref first, PieceLength);
                 _dense[0] = first;
             }
-            _dense[piece][index % PieceLength] = node;
+            _dense[piece][index % PieceLength].Node = node;
             _count++;
             if (_sparse.Count > 0)
             {
@@ -62,7 +62,13 @@ internal sealed class PickleMemo
         }
     }
 
-    public PickleNode? Get(uint index) => index < _count ? _dense[(int)(index / PieceLength)][index % PieceLength] : _sparse.GetValueOrDefault(index);
+    public PickleNode? Get(uint index) => index < _count ? _dense[(int)(index / PieceLength)][index % PieceLength].Node : _sparse.GetValueOrDefault(index);
+
+    // Arrays of classes ask at each write what they are arrays of; those of structures do not.
+    private struct Numbered
+    {
+        public PickleNode Node;
+    }
 }
 
 /// <summary>Hashes that differ in each process: numbers as their own hash let a file choose which ones collide.</summary>

@@ -272,8 +272,8 @@ internal sealed class PickleGlobal(string module, string name, long offset) : Pi
     /// <summary>Whether the stream computes the names instead of stating them, which only somebody with something to hide does.</summary>
     public bool IsComputed { get; init; }
 
-    /// <summary>Whether it stands for names of a stream that has too many to keep each.</summary>
-    public bool IsStandIn { get; init; }
+    /// <summary>The first of the names that it stands for in a stream that has too many to keep each; null for one that is itself.</summary>
+    public PickleGlobal? StandsFor { get; init; }
 
     /// <summary>Whether it became a part of something or an argument, where a judge asked for it.</summary>
     public bool IsHandedOn { get; set; }

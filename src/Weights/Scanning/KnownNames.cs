@@ -10,10 +10,7 @@ internal sealed class KnownNames(Findings findings)
     // Distinct names that are looked up once; thousands of classes are in no honest file.
     private const int MostKnown = 1 << 14;
 
-    private const string ThatExecute = "executing";
-    private const string Unknown = "unknown";
-
-    private readonly Dictionary<(string Module, string Name), Known> _known = [];
+    private readonly Dictionary<PickleName, Known> _known = [];
     private readonly Known _restThatExecutes = new(new(Verdict.Executes, Findings.RestReason), isRest: true);
     private readonly Known _restUnknown = new(new(Verdict.Unknown, Findings.RestReason), isRest: true);
     private PickleGlobal? _last;
@@ -36,12 +33,8 @@ internal sealed class KnownNames(Findings findings)
     /// <summary>What a name is, by itself.</summary>
     public NameVerdict VerdictOf(PickleGlobal global) => KnownOf(global).Verdict;
 
-    /// <summary>What a name is that is no node yet.</summary>
-    public NameVerdict VerdictOf(string module, string name, bool isComputed) =>
-        !isComputed && _known.TryGetValue((module, name), out Known? known) ? known.Verdict : NameJudge.Judge(module, name, isComputed, AreOfTorchScript);
-
-    /// <summary>A node that stands for names of which there are too many in one stream.</summary>
-    public static PickleGlobal StandIn(Verdict verdict) => new(Findings.Rest, verdict == Verdict.Executes ? ThatExecute : Unknown, 0) { IsStandIn = true };
+    /// <summary>What a name is that is no node yet and comes once.</summary>
+    public NameVerdict VerdictOf(string module, string name, bool isComputed) => NameJudge.Judge(module, name, isComputed, AreOfTorchScript);
 
     /// <summary>Tells of a name, as often as its node stands for it.</summary>
     public void AddAll(PickleGlobal global, NameVerdict verdict, string stream)
@@ -73,12 +66,12 @@ internal sealed class KnownNames(Findings findings)
 
     private Known Find(PickleGlobal global)
     {
-        if (global.IsStandIn)
+        if (global.StandsFor is { } first)
         {
-            return global.Name == ThatExecute ? _restThatExecutes : _restUnknown;
+            return VerdictOf(first.Module, first.Name, first.IsComputed).Verdict == Verdict.Executes ? _restThatExecutes : _restUnknown;
         }
         // Of a computed name, the text says nothing.
-        if (!global.IsComputed && _known.TryGetValue((global.Module, global.Name), out Known? known))
+        if (!global.IsComputed && _known.TryGetValue(new(global.Module, global.Name), out Known? known))
         {
             return known;
         }
@@ -90,7 +83,7 @@ internal sealed class KnownNames(Findings findings)
         // A file of a million names would only fill it; all that follow are told as one.
         if (_known.Count < MostKnown)
         {
-            _known.Add((global.Module, global.Name), known);
+            _known.Add(new(global.Module, global.Name), known);
             return known;
         }
         return known.Verdict is not { Verdict: >= Verdict.Unknown, DependsOnCall: false } ? known : known.Verdict.Verdict == Verdict.Executes ? _restThatExecutes : _restUnknown;

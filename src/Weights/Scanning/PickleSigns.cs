@@ -7,9 +7,9 @@ namespace Weights.Scanning;
 internal sealed class PickleSigns
 {
     private const int WindowBytes = 1 << 12;
-    private const int OpcodesAtATime = 1 << 8;
+    private const int OpcodesAtATime = 1 << 5;
 
-    private readonly PickleSweep _sweep = new(MemoryBytes.Empty, 0, window: WindowBytes);
+    private readonly PickleSweep _sweep = new(MemoryBytes.Empty, 0, window: WindowBytes) { LooksForOne = true };
 
     /// <summary>Whether bytes are a pickle although nothing says so: of protocol 0 or 1, which have no signature, or broken.</summary>
     /// <param name="source">The bytes.</param>

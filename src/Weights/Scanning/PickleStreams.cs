@@ -181,6 +181,10 @@ internal sealed class PickleStreams : IDisposable
         {
             _scan.Fault(_name, sweep.Position, $"more than {sweep.Globals.Count:N0} names follow a break of the stream; the rest was not read");
         }
+        if (sweep.HasMoreNumbers)
+        {
+            _scan.Fault(_name, start, "so many values are numbered after a break of the stream that not all of them were remembered, and some may be names");
+        }
         if (sweep.Position < _bytes.Length)
         {
             _scan.Fault(_name, sweep.Position, $"the last {_bytes.Length - sweep.Position:N0} bytes after a break of the stream were not read");

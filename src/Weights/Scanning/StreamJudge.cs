@@ -54,10 +54,13 @@ internal sealed class StreamJudge(Findings findings, KnownNames names, Action<By
     // All that are unknown are one, and all that execute code; not the harmless, of which there are not so many, and those that their arguments decide about.
     public override PickleGlobal? StandIn(string module, string name, bool isComputed) => names.VerdictOf(module, name, isComputed) switch
     {
-        { DependsOnCall: false, Verdict: Verdict.Executes } => _executing ??= KnownNames.StandIn(Verdict.Executes),
-        { DependsOnCall: false, Verdict: Verdict.Unknown } => _unknown ??= KnownNames.StandIn(Verdict.Unknown),
+        { DependsOnCall: false, Verdict: Verdict.Executes } => _executing ??= StandInFor(module, name, isComputed),
+        { DependsOnCall: false, Verdict: Verdict.Unknown } => _unknown ??= StandInFor(module, name, isComputed),
         _ => null,
     };
+
+    private static PickleGlobal StandInFor(string module, string name, bool isComputed) =>
+        new(Findings.Rest, Findings.Rest, 0) { StandsFor = new PickleGlobal(module, name, 0) { IsComputed = isComputed } };
 
     public override void Judge(ReadOnlySpan<PickleCall> calls)
     {
@@ -95,6 +98,10 @@ internal sealed class StreamJudge(Findings findings, KnownNames names, Action<By
 
     private void JudgeGlobal(PickleGlobal global)
     {
+        if (global is { IsCalled: true, IsHandedOn: false, State: null, HasItems: false })
+        {
+            return; // It has been told with its calls.
+        }
         NameVerdict verdict = names.VerdictOf(global);
         if (global.State is not null || global.HasItems)
         {
