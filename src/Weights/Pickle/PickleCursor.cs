@@ -11,8 +11,8 @@ internal sealed class PickleCursor
 {
     private const int WindowBytes = 1 << 16;
 
-    private readonly ByteSource _source;
-    private readonly byte[] _window;
+    private ByteSource _source;
+    private byte[] _window;
     private long _windowStart;
     private int _windowLength;
     private int _at;
@@ -24,6 +24,18 @@ internal sealed class PickleCursor
     {
         (_source, Name, _windowStart) = (source, name, start);
         _window = new byte[Math.Min(WindowBytes, source.Length - start)];
+    }
+
+    /// <summary>Begins elsewhere, and reads through the same window.</summary>
+    /// <param name="source">The stream, or what it is a part of.</param>
+    /// <param name="start">Where in <paramref name="source"/> it begins.</param>
+    public void Restart(ByteSource source, long start)
+    {
+        (_source, _windowStart, _windowLength, _at) = (source, start, 0, 0);
+        if (_window.Length < Math.Min(WindowBytes, source.Length - start))
+        {
+            _window = new byte[Math.Min(WindowBytes, Math.Max(source.Length - start, 2 * _window.Length))];
+        }
     }
 
     public string Name { get; }

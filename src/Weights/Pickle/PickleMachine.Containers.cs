@@ -7,6 +7,9 @@ internal sealed partial class PickleMachine
     private const int ListBytes = 80;
     private const int DictBytes = 88;
 
+    // Items of a container that is not kept: more are never shown.
+    private const int FirstItems = 9;
+
     private bool Container(PickleOpcode opcode)
     {
         switch (opcode)
@@ -43,7 +46,7 @@ internal sealed partial class PickleMachine
                 {
                     HandOn(items);
                     Charge(ListBytes + (IntPtr.Size * items.Length));
-                    return new PickleList([.. items]);
+                    return new PickleList([.. Kept(items, 0)]);
                 });
                 break;
             case PickleOpcode.FrozenSet:
@@ -51,7 +54,7 @@ internal sealed partial class PickleMachine
                 {
                     HandOn(items);
                     Charge(ListBytes + (IntPtr.Size * items.Length));
-                    return new PickleSet([.. items], isFrozen: true);
+                    return new PickleSet([.. Kept(items, 0)], isFrozen: true);
                 });
                 break;
             case PickleOpcode.Dict:
@@ -115,6 +118,9 @@ internal sealed partial class PickleMachine
     // The value that a group stands on.
     private PickleNode Below(int count) => _stack.Count - count > Floor ? _stack[^(count + 1)] : throw Underflow();
 
+    // Those that a container with so many keeps.
+    private ReadOnlySpan<PickleNode> Kept(ReadOnlySpan<PickleNode> items, int count) => KeepsValues ? items : items[..Math.Clamp(FirstItems - count, 0, items.Length)];
+
     private void Extend(PickleNode target, ReadOnlySpan<PickleNode> items, bool isSet = false)
     {
         HandOn(items);
@@ -122,16 +128,26 @@ internal sealed partial class PickleMachine
         switch (target)
         {
             case PickleList list when !isSet:
-                list.Add(items);
+                list.Add(Kept(items, list.Count));
                 break;
             case PickleSet { IsFrozen: false } set when isSet:
-                set.Add(items);
+                set.Add(Kept(items, set.Count));
                 break;
             case PickleObject instance:
-                instance.Add(items);
+                bool isFirst = !instance.HasItems;
+                instance.Add(Kept(items, instance.Items?.Count ?? 0));
+                AfterItems(instance, isFirst);
                 break;
             default:
                 throw Refuse(Fault.Corrupt, $"the pickle adds items to {target.Kind}; it is damaged");
+        }
+    }
+
+    private void AfterItems(PickleObject instance, bool areFirst)
+    {
+        if (areFirst && IsJudged(instance))
+        {
+            Judge!.JudgeLateItems((PickleCall)instance);
         }
     }
 
@@ -151,13 +167,39 @@ internal sealed partial class PickleMachine
             switch (target)
             {
                 case PickleDict dict:
-                    dict.Add(pairs[index], pairs[index + 1]);
+                    Set(dict, pairs[index], pairs[index + 1]);
                     break;
                 case PickleObject instance:
-                    instance.Add(pairs[index], pairs[index + 1]);
+                    bool isFirst = !instance.HasItems;
+                    if (KeepsValues || isFirst || instance.Entries is null or { Count: < FirstItems })
+                    {
+                        instance.Add(pairs[index], pairs[index + 1]);
+                        AfterItems(instance, isFirst);
+                    }
                     break;
                 default:
                     throw Refuse(Fault.Corrupt, $"the pickle sets keys of {target.Kind}; it is damaged");
+            }
+        }
+    }
+
+    private void Set(PickleDict dict, PickleNode key, PickleNode value)
+    {
+        bool isTelling = Judge is not null && value is PickleObject && Judge.IsTelling(key, value);
+        if (KeepsValues || dict.Count < FirstItems)
+        {
+            dict.Add(key, value);
+        }
+        else if (isTelling)
+        {
+            dict.Replace((PickleText)key, value, FirstItems);
+        }
+        if (isTelling)
+        {
+            dict.Notes &= ~PickleNotes.AttributesKnown;
+            if (IsJudged(dict))
+            {
+                Judge!.JudgeLateEntry(((PickleText)key).Text, _at);
             }
         }
     }

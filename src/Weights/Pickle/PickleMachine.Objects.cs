@@ -5,11 +5,13 @@ namespace Weights.Pickle;
 // Opcodes that name classes and functions, call them, and give instances their state: all of it is written down, none of it done.
 internal sealed partial class PickleMachine
 {
-    // Of a stream with more names than are nodes of their own.
-    private readonly Dictionary<(string Module, string Name), PickleGlobal> _named = [];
-    private readonly HashSet<PickleGlobal> _standIns = [];
+    // Calls and states that a judge judges at a time: a call has its state by then, but in streams made to be odd.
+    private const int JudgedAtATime = 1 << 12;
 
-    private static readonly PickleBytes s_noBuffer = new(new MemoryBytes(ReadOnlyMemory<byte>.Empty));
+    // Of a stream with more names than are nodes of their own.
+    private readonly Dictionary<PickleName, PickleGlobal> _named = [];
+    private readonly HashSet<PickleGlobal> _standIns = [];
+    private int _builds; // Since calls were judged.
 
     // A tuple and its array; a global or a call, and its place in the lists; a state that was not the first.
     private const int TupleBytes = 56;
@@ -61,19 +63,19 @@ internal sealed partial class PickleMachine
             case PickleOpcode.BinPersId:
                 PushNew(Record(new PicklePersistentId(Pop(), _at)));
                 break;
-            case PickleOpcode.Ext1 when IsLenient:
+            case PickleOpcode.Ext1 when Judge is not null:
                 PushNew(Extension(_cursor.ReadByte(_at)));
                 break;
-            case PickleOpcode.Ext2 when IsLenient:
+            case PickleOpcode.Ext2 when Judge is not null:
                 PushNew(Extension(_cursor.ReadUInt16(_at)));
                 break;
-            case PickleOpcode.Ext4 when IsLenient:
+            case PickleOpcode.Ext4 when Judge is not null:
                 PushNew(Extension(_cursor.ReadInt32(_at)));
                 break;
-            case PickleOpcode.NextBuffer when IsLenient:
-                Push(s_noBuffer);
+            case PickleOpcode.NextBuffer when Judge is not null:
+                Push(new PickleBytes(MemoryBytes.Empty));
                 break;
-            case PickleOpcode.ReadOnlyBuffer when IsLenient:
+            case PickleOpcode.ReadOnlyBuffer when Judge is not null:
                 Top();
                 break;
             case PickleOpcode.Ext1 or PickleOpcode.Ext2 or PickleOpcode.Ext4:
@@ -94,7 +96,25 @@ internal sealed partial class PickleMachine
         }
         HandOn([state]);
         Charge(StateBytes);
+        if (IsJudged(instance))
+        {
+            Judge!.JudgeLateState((PickleCall)instance, state);
+        }
         instance.Build(state);
+        if (Judge is not null && ++_builds >= JudgedAtATime)
+        {
+            JudgeCalls();
+        }
+    }
+
+    private static bool IsJudged(PickleNode node) => (node.Notes & PickleNotes.IsJudged) != 0;
+
+    /// <summary>Has the judge judge the calls that he has yet to judge.</summary>
+    public void JudgeCalls()
+    {
+        Judge!.Judge(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_calls));
+        _calls.Clear();
+        _builds = 0;
     }
 
     private PickleTuple Arguments(ReadOnlySpan<PickleNode> items)
@@ -107,7 +127,7 @@ internal sealed partial class PickleMachine
     // Who gets them may call them, with what cannot be told.
     private void HandOn(ReadOnlySpan<PickleNode> items)
     {
-        if (!IsLenient)
+        if (Judge is null)
         {
             return;
         }
@@ -126,7 +146,7 @@ internal sealed partial class PickleMachine
         return Named(module, ReadName());
     }
 
-    private string ReadName() => Texts.Get(_cursor.ReadLine(PickleLimits.NameLine, _at))?.Text
+    private string ReadName() => Texts.GetName(_cursor.ReadLine(PickleLimits.NameLine, _at))
         ?? throw Refuse(Fault.Corrupt, "the pickle names a module or class in something that is no UTF-8; it is damaged");
 
     private PickleGlobal MakeGlobal(PickleNode module, PickleNode name)
@@ -137,7 +157,7 @@ internal sealed partial class PickleMachine
         }
         bool mayBeText = module is PickleText or PickleObject && name is PickleText or PickleObject;
         return mayBeText
-            ? Record(new PickleGlobal(Short(module), Short(name), _at) { IsComputed = true })
+            ? Named(Short(module), Short(name), isComputed: true)
             : throw Refuse(Fault.Corrupt, $"the pickle names a class by {module.Kind} and {name.Kind}; it is damaged");
     }
 
@@ -153,31 +173,26 @@ internal sealed partial class PickleMachine
         return Named(extension.Module, extension.Name);
     }
 
-    private PickleGlobal Named(string module, string name)
+    private PickleGlobal Named(string module, string name, bool isComputed = false)
     {
-        if (StandIn is null || _globals.Count < PickleLimits.OwnGlobals)
+        if (Judge is null || _globals.Count < PickleLimits.OwnGlobals)
         {
-            Charge(2 * (module.Length + name.Length));
-            return Record(new PickleGlobal(module, name, _at));
+            return New(module, name, isComputed);
         }
         if (_named.Count == 0)
         {
             foreach (PickleGlobal global in _globals)
             {
-                if (!global.IsComputed)
-                {
-                    _named.TryAdd((global.Module, global.Name), global);
-                }
+                _named.TryAdd(new(global.Module, global.Name, global.IsComputed), global);
             }
         }
-        if (!_named.TryGetValue((module, name), out PickleGlobal? known))
+        if (!_named.TryGetValue(new(module, name, isComputed), out PickleGlobal? known))
         {
-            known = StandIn(module, name);
+            known = Judge.StandIn(module, name, isComputed);
             if (known is null)
             {
-                Charge(2 * (module.Length + name.Length));
-                known = Record(new PickleGlobal(module, name, _at));
-                _named.Add((module, name), known);
+                known = New(module, name, isComputed);
+                _named.Add(new(module, name, isComputed), known);
                 return known;
             }
             if (_standIns.Add(known))
@@ -190,6 +205,12 @@ internal sealed partial class PickleMachine
         return known;
     }
 
+    private PickleGlobal New(string module, string name, bool isComputed)
+    {
+        Charge(isComputed ? 0 : 2 * (module.Length + name.Length));
+        return Record(new PickleGlobal(module, name, _at) { IsComputed = isComputed });
+    }
+
     private PickleGlobal Record(PickleGlobal global)
     {
         Charge(ObjectBytes);
@@ -200,6 +221,10 @@ internal sealed partial class PickleMachine
     private PickleCall Record(PickleCall call)
     {
         Charge(ObjectBytes);
+        if (Judge is not null && _calls.Count >= JudgedAtATime)
+        {
+            JudgeCalls();
+        }
         _calls.Add(call);
         return call;
     }
@@ -207,7 +232,10 @@ internal sealed partial class PickleMachine
     private PicklePersistentId Record(PicklePersistentId id)
     {
         Charge(ObjectBytes);
-        _persistentIds.Add(id);
+        if (KeepsValues)
+        {
+            _persistentIds.Add(id);
+        }
         return id;
     }
 }

@@ -6,8 +6,8 @@ namespace Weights.Pickle;
 /// <see href="https://github.com/python/cpython/blob/main/Lib/pickletools.py"/>
 /// </summary>
 /// <remarks>
-/// What it does to the stack is what Python does; what Python would do to objects of unknown classes is written down in them. Whoever
-/// judges a stream finds every name and call in <see cref="Globals"/> and <see cref="Calls"/>, even of a stream that breaks off.
+/// What it does to the stack is what Python does; what Python would do to objects of unknown classes is written down in them. Every name and
+/// call is in <see cref="Globals"/> and <see cref="Calls"/>, or handed to the <see cref="Judge"/>, even of a stream that breaks off.
 /// </remarks>
 internal sealed partial class PickleMachine
 {
@@ -36,14 +36,17 @@ internal sealed partial class PickleMachine
     /// <param name="cursor">Where the stream begins; another pickle may follow it and be read through the same window.</param>
     public PickleMachine(PickleCursor cursor) => _cursor = cursor;
 
+    /// <summary>Who judges the stream while it is read; null for whoever wants its values.</summary>
+    public PickleJudge? Judge { get; init; }
+
     /// <summary>
-    /// For whoever judges a stream and does not use its values: a class by its number in Python's extension registry is a global that
-    /// nobody knows, a buffer outside of the stream is empty, and globals are told whether they were handed on.
+    /// Whether lists, sets and dicts have all of their items, and <see cref="PersistentIds"/> all ids. A judge does without: then of a container the
+    /// first items are kept, as many as are ever shown, and what is telling.
     /// </summary>
-    public bool IsLenient { get; init; }
+    public bool KeepsValues { get; set; } = true;
 
     /// <summary>Most opcodes that are read; fewer where several pickles share an allowance.</summary>
-    public int MostOpcodes { get; init; } = PickleLimits.Opcodes;
+    public int MostOpcodes { get; set; } = PickleLimits.Opcodes;
 
     /// <summary>Short texts met so far, which the pickles of one file may share.</summary>
     public PickleTexts Texts { get; init; } = new();
@@ -58,15 +61,12 @@ internal sealed partial class PickleMachine
     /// Most bytes of memory that its values take, roughly; for whoever reads streams of strangers. Those of an honest stream take up to
     /// twenty times its bytes, those that a hostile one makes up to fifty times.
     /// </summary>
-    public long MostMemory { get; init; } = long.MaxValue;
-
-    /// <summary>Where there are too many names to keep each: the one node that stands for a name and others like it; null where it has to be kept.</summary>
-    public Func<string, string, PickleGlobal?>? StandIn { get; init; }
+    public long MostMemory { get; set; } = long.MaxValue;
 
     /// <summary>Every name of a class or function, in the order of the stream.</summary>
     public IReadOnlyList<PickleGlobal> Globals => _globals;
 
-    /// <summary>Every call, in the order of the stream.</summary>
+    /// <summary>Every call, in the order of the stream; where there is a judge, those that he has yet to judge.</summary>
     public IReadOnlyList<PickleCall> Calls => _calls;
 
     /// <summary>Every value kept outside, in the order of the stream.</summary>
@@ -74,6 +74,20 @@ internal sealed partial class PickleMachine
 
     /// <summary>Offset of the byte after what has been read; after <see cref="Run"/>, of what follows the pickle.</summary>
     public long End => _cursor.Position;
+
+    /// <summary>Forgets what has been read, so that another pickle can be read with the same memory, from where the cursor stands.</summary>
+    public void Restart()
+    {
+        _stack.Clear();
+        _marks.Clear();
+        _memo.Clear();
+        _globals.Clear();
+        _calls.Clear();
+        _persistentIds.Clear();
+        _named.Clear();
+        _standIns.Clear();
+        (Opcodes, _objects, _memory, _builds) = (0, 0, 0, 0);
+    }
 
     /// <summary>Reads up to STOP.</summary>
     /// <returns>The pickle's value.</returns>

@@ -9,7 +9,7 @@ internal sealed class PickleMemo
     private const int FirstLength = 1 << 5; // Most pickles number a few.
 
     // In pieces: a list that doubles touches three times the memory, and a stream may number every byte of it.
-    private readonly List<PickleNode[]> _dense = [];
+    private readonly List<Numbered[]> _dense = [];
     private int _count;
 
     // Seeded per process: with plain integer hashing, indices that are multiples of the table's size make it quadratic.
@@ -18,25 +18,38 @@ internal sealed class PickleMemo
     /// <summary>How many values it has.</summary>
     public int Count => _count + _sparse.Count;
 
+    /// <summary>Forgets all values, and keeps the memory for others.</summary>
+    public void Clear()
+    {
+        for (int piece = 0; _count > 0; piece++)
+        {
+            int used = Math.Min(_count, _dense[piece].Length);
+            _dense[piece].AsSpan(0, used).Clear();
+            _count -= used;
+        }
+        _sparse.Clear();
+    }
+
     public void Put(uint index, PickleNode node)
     {
         if (index < _count)
         {
-            _dense[(int)(index / PieceLength)][index % PieceLength] = node;
+            _dense[(int)(index / PieceLength)][index % PieceLength].Node = node;
         }
         else if (index == _count)
         {
-            if (index % PieceLength == 0)
+            int piece = (int)(index / PieceLength);
+            if (piece == _dense.Count)
             {
-                _dense.Add(new PickleNode[index == 0 ? FirstLength : PieceLength]);
+                _dense.Add(new Numbered[index == 0 ? FirstLength : PieceLength]);
             }
-            else if (index == FirstLength)
+            else if (index == FirstLength && _dense[0].Length == FirstLength)
             {
-                PickleNode[] first = _dense[0];
+                Numbered[] first = _dense[0];
                 Array.Resize(ref first, PieceLength);
                 _dense[0] = first;
             }
-            _dense[^1][index % PieceLength] = node;
+            _dense[piece][index % PieceLength].Node = node;
             _count++;
             if (_sparse.Count > 0)
             {
@@ -49,7 +62,13 @@ internal sealed class PickleMemo
         }
     }
 
-    public PickleNode? Get(uint index) => index < _count ? _dense[(int)(index / PieceLength)][index % PieceLength] : _sparse.GetValueOrDefault(index);
+    public PickleNode? Get(uint index) => index < _count ? _dense[(int)(index / PieceLength)][index % PieceLength].Node : _sparse.GetValueOrDefault(index);
+
+    // Arrays of classes ask at each write what they are arrays of; those of structures do not.
+    private struct Numbered
+    {
+        public PickleNode Node;
+    }
 }
 
 /// <summary>Hashes that differ in each process: numbers as their own hash let a file choose which ones collide.</summary>

@@ -24,7 +24,7 @@ internal abstract class PickleNode
 
 /// <summary>Facts about a container.</summary>
 [Flags]
-internal enum PickleNotes : byte
+internal enum PickleNotes : ushort
 {
     None = 0,
 
@@ -45,6 +45,18 @@ internal enum PickleNotes : byte
 
     /// <summary>It is an object, but no module.</summary>
     IsNoModule = 32,
+
+    /// <summary>It is a call that a judge has judged, or the state of one.</summary>
+    IsJudged = 64,
+
+    /// <summary>It is bytes, or what makes them, that a judge has looked into as a file of their own.</summary>
+    IsLoaded = 128,
+
+    /// <summary>Whether attributes of the dict change what Python does with its object has been looked at.</summary>
+    AttributesKnown = 256,
+
+    /// <summary>Some do.</summary>
+    HasTellingAttributes = 512,
 }
 
 /// <summary>None.</summary>
@@ -132,6 +144,8 @@ internal sealed class PickleList(List<PickleNode>? items = null) : PickleNode
 
     public IReadOnlyList<PickleNode> Items => _items ?? (IReadOnlyList<PickleNode>)[];
 
+    public int Count => _items?.Count ?? 0;
+
     public override string Kind => "a list";
 
     public void Add(PickleNode item) => (_items ??= []).Add(item);
@@ -145,6 +159,8 @@ internal sealed class PickleSet(List<PickleNode>? items = null, bool isFrozen = 
     private List<PickleNode>? _items = items;
 
     public IReadOnlyList<PickleNode> Items => _items ?? (IReadOnlyList<PickleNode>)[];
+
+    public int Count => _items?.Count ?? 0;
 
     public bool IsFrozen { get; } = isFrozen;
 
@@ -162,7 +178,20 @@ internal sealed class PickleDict(List<KeyValuePair<PickleNode, PickleNode>>? ite
 
     public override string Kind => "a dict";
 
+    public int Count => _items?.Count ?? 0;
+
     public void Add(PickleNode key, PickleNode value) => (_items ??= []).Add(new(key, value));
+
+    /// <summary>Adds an entry instead of the one with the same key among those from <paramref name="start"/> on, if there is one.</summary>
+    public void Replace(PickleText key, PickleNode value, int start)
+    {
+        int same = _items!.FindIndex(start, item => item.Key is PickleText text && text.Is(key.Text));
+        if (same >= 0)
+        {
+            _items.RemoveAt(same);
+        }
+        _items.Add(new(key, value));
+    }
 
     /// <summary>The value of a key that is text, or null.</summary>
     public PickleNode? Find(string key)
@@ -200,6 +229,9 @@ internal abstract class PickleObject(long offset) : PickleNode
 
     /// <summary>What was set in it by key, if anything: it acts as a dict.</summary>
     public PickleDict? Entries => _deeds?.Entries;
+
+    /// <summary>Whether anything was added to it or set in it.</summary>
+    public bool HasItems => _deeds is { Items: not null } or { Entries: not null };
 
     /// <summary>Takes over what the pickle did to <paramref name="other"/>.</summary>
     public void TakeOver(PickleObject other) => (State, _deeds) = (other.State, other._deeds);
@@ -239,6 +271,9 @@ internal sealed class PickleGlobal(string module, string name, long offset) : Pi
 
     /// <summary>Whether the stream computes the names instead of stating them, which only somebody with something to hide does.</summary>
     public bool IsComputed { get; init; }
+
+    /// <summary>The first of the names that it stands for in a stream that has too many to keep each; null for one that is itself.</summary>
+    public PickleGlobal? StandsFor { get; init; }
 
     /// <summary>Whether it became a part of something or an argument, where a judge asked for it.</summary>
     public bool IsHandedOn { get; set; }

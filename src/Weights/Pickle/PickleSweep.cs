@@ -13,19 +13,24 @@ internal sealed class PickleSweep
 
     private const int WindowBytes = 1 << 16;
 
+    // Numbered values that are remembered, in case that a name is one: a stream may number every byte of it.
+    private const int MostNumbered = 1 << 18;
+
     private static readonly bool[] s_isOpcode = [.. Enumerable.Range(0, 256).Select(static value => Enum.IsDefined((PickleOpcode)value))];
 
-    private readonly ByteSource _source;
     private readonly PickleMemo? _earlier;
-    private readonly Dictionary<uint, Place> _memo = [];
+    private readonly int _windowBytes;
+    private readonly Dictionary<uint, Place> _memo = new(SeededHash.Instance);
     private readonly List<PickleGlobal> _globals = [];
-    private readonly Dictionary<(string Module, string Name), PickleGlobal> _named = [];
-    private readonly byte[] _window;
-    private readonly long _end;
+    private readonly Dictionary<PickleName, PickleGlobal> _named = [];
+    private ByteSource _source;
+    private byte[] _window = [];
+    private long _end;
     private long _windowStart;
     private int _windowLength;
     private long _newline = -1; // The next one after wherever was looked last, so that no byte is searched twice.
     private uint _memoized;
+    private uint _highest; // Index of those that are remembered.
     private Place _last;
     private Place _previous;
 
@@ -36,18 +41,41 @@ internal sealed class PickleSweep
     /// <param name="window">Bytes that are read at a time.</param>
     public PickleSweep(ByteSource source, long start, PickleMemo? memo = null, IReadOnlyList<PickleText>? texts = null, int window = WindowBytes)
     {
-        (_source, _earlier, Position) = (source, memo, start);
+        (_earlier, _windowBytes) = (memo, window);
+        Restart(source, start);
         _memoized = (uint)(memo?.Count ?? 0);
-        _end = Math.Min(source.Length, start + Longest);
-        _window = new byte[(int)Math.Min(window, _end - start)];
         foreach (PickleText text in texts ?? [])
         {
             Remember(new Place(0, 0, text));
         }
     }
 
+    /// <summary>Forgets what was found, and begins elsewhere with the same memory.</summary>
+    /// <param name="source">The stream, or what it is a part of.</param>
+    /// <param name="start">Where to begin.</param>
+    [System.Diagnostics.CodeAnalysis.MemberNotNull(nameof(_source))]
+    public void Restart(ByteSource source, long start)
+    {
+        _source = source;
+        _end = Math.Min(source.Length, start + Longest);
+        if (_window.Length < Math.Min(_windowBytes, _end - start))
+        {
+            _window = new byte[(int)Math.Min(_windowBytes, Math.Max(_end - start, 2 * _window.Length))];
+        }
+        (Position, _windowStart, _windowLength, _newline) = (start, 0, 0, -1);
+        (Opcodes, HasNames, HasStatedNames, HasCalls, HasStopped, HasJunk) = (0, false, false, false, false, false);
+        (HasMoreNames, HasMoreNumbers) = (false, false);
+        (_memoized, _highest, _last, _previous) = (0, 0, default, default);
+        _memo.Clear();
+        _globals.Clear();
+        _named.Clear();
+    }
+
     /// <summary>Most names that are kept; a file that has more is not what it says in any case.</summary>
     public int MostNames { get; init; } = 1 << 16;
+
+    /// <summary>Whether names are of no more interest once there is a stated one.</summary>
+    public bool LooksForOne { get; init; }
 
     /// <summary>Names that could be those of Python, each once, in the order of the stream.</summary>
     public IReadOnlyList<PickleGlobal> Globals => _globals;
@@ -60,6 +88,9 @@ internal sealed class PickleSweep
 
     /// <summary>Whether there were more names than are kept.</summary>
     public bool HasMoreNames { get; private set; }
+
+    /// <summary>Whether more values were numbered than are remembered.</summary>
+    public bool HasMoreNumbers { get; private set; }
 
     /// <summary>Where it stands.</summary>
     public long Position { get; private set; }
@@ -76,6 +107,9 @@ internal sealed class PickleSweep
     /// <summary>Whether a byte was no opcode, or an argument had no room.</summary>
     public bool HasJunk { get; private set; }
 
+    /// <summary>Whether there is no more of the pickle.</summary>
+    public bool IsAtEnd => Position >= _end || HasJunk || HasStopped;
+
     /// <summary>Everything to the end, over whatever is in between.</summary>
     public PickleSweep Run()
     {
@@ -89,7 +123,7 @@ internal sealed class PickleSweep
     /// <summary>Up to STOP or the first byte that is no opcode, or over as many opcodes.</summary>
     public PickleSweep RunToStop(int most = int.MaxValue)
     {
-        while (Position < _end && !HasJunk && !HasStopped && Opcodes < most)
+        while (!IsAtEnd && Opcodes < most)
         {
             Step();
         }
@@ -110,7 +144,12 @@ internal sealed class PickleSweep
         Opcodes++;
         Position = next;
         HasNames |= opcode is PickleOpcode.Global or PickleOpcode.Inst or PickleOpcode.StackGlobal or PickleOpcode.Ext1 or PickleOpcode.Ext2 or PickleOpcode.Ext4;
-        Note(opcode, at, next);
+        HasStopped |= opcode == PickleOpcode.Stop;
+        HasCalls |= opcode is PickleOpcode.Inst or PickleOpcode.Reduce or PickleOpcode.Build or PickleOpcode.Obj or PickleOpcode.NewObj or PickleOpcode.NewObjEx;
+        if (!(LooksForOne && HasStatedNames))
+        {
+            Note(opcode, at, next);
+        }
     }
 
     // Where the argument ends; negative where there is no such opcode, or no room.
@@ -188,7 +227,6 @@ internal sealed class PickleSweep
         switch (opcode)
         {
             case PickleOpcode.Global or PickleOpcode.Inst:
-                HasCalls |= opcode == PickleOpcode.Inst;
                 NoteLines(at, next);
                 break;
             case PickleOpcode.StackGlobal:
@@ -213,15 +251,13 @@ internal sealed class PickleSweep
                 Remember(new Place(at + 2, Math.Max(0, next - at - 4)));
                 break;
             case PickleOpcode.Memoize:
-                _memo[_memoized++] = _last;
+                Number(_memoized);
                 break;
             case PickleOpcode.BinPut:
-                _memo[ByteAt(at + 1)] = _last;
-                _memoized++;
+                Number(ByteAt(at + 1));
                 break;
             case PickleOpcode.LongBinPut:
-                _memo[UInt32At(at + 1)] = _last;
-                _memoized++;
+                Number(UInt32At(at + 1));
                 break;
             case PickleOpcode.BinGet:
                 Recall(ByteAt(at + 1));
@@ -231,12 +267,6 @@ internal sealed class PickleSweep
                 break;
             case PickleOpcode.Put or PickleOpcode.Get:
                 NoteIndex(opcode, at, next);
-                break;
-            case PickleOpcode.Reduce or PickleOpcode.Build or PickleOpcode.Obj or PickleOpcode.NewObj or PickleOpcode.NewObjEx:
-                HasCalls = true;
-                break;
-            case PickleOpcode.Stop:
-                HasStopped = true;
                 break;
             default:
                 break;
@@ -262,8 +292,22 @@ internal sealed class PickleSweep
         }
         else
         {
+            Number(index);
+        }
+    }
+
+    private void Number(uint index)
+    {
+        _memoized++;
+        // An index beyond all others is not there yet, which is sooner known than found.
+        if (_memo.Count < MostNumbered || (index <= _highest && _memo.ContainsKey(index)))
+        {
             _memo[index] = _last;
-            _memoized++;
+            _highest = Math.Max(_highest, index);
+        }
+        else
+        {
+            HasMoreNumbers = true;
         }
     }
 
@@ -306,13 +350,13 @@ internal sealed class PickleSweep
         if (module is not null && name is not null && IsName(module) && IsName(name))
         {
             HasStatedNames = true;
-            if (_named.TryGetValue((module, name), out PickleGlobal? known))
+            if (_named.TryGetValue(new(module, name), out PickleGlobal? known))
             {
                 known.Repeats++;
             }
             else if (!IsFull())
             {
-                _globals.Add(_named[(module, name)] = new PickleGlobal(module, name, at));
+                _globals.Add(_named[new(module, name)] = new PickleGlobal(module, name, at));
             }
         }
     }

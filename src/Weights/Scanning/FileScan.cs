@@ -33,6 +33,8 @@ internal sealed class FileScan
     private readonly string _path;
     private readonly ByteSource _file;
     private readonly InflatedParts _inflated = new();
+    private readonly Stack<PickleStreams> _idle = [];
+    private readonly byte[] _head = new byte[HeadBytes];
     private byte[]? _buffer;
     private long _streamCount;
     private long _faultCount;
@@ -40,20 +42,27 @@ internal sealed class FileScan
     /// <param name="path">The file, as the user named it.</param>
     /// <param name="file">Its bytes.</param>
     /// <param name="options">What is trusted.</param>
-    public FileScan(string path, ByteSource file, ScanOptions options) =>
-        (_path, _file, Findings, Budget) = (path, new WindowedBytes(file), new Findings(options), new ScanBudget(file.Length));
+    public FileScan(string path, ByteSource file, ScanOptions options)
+    {
+        (_path, _file, Budget) = (path, new WindowedBytes(file), new ScanBudget(file.Length));
+        Findings = new Findings(options);
+        Names = new KnownNames(Findings);
+    }
 
     /// <summary>Names found so far.</summary>
     public Findings Findings { get; }
+
+    /// <summary>What is known of them.</summary>
+    public KnownNames Names { get; }
+
+    /// <summary>Tells pickles from other bytes.</summary>
+    public PickleSigns Signs { get; } = new();
 
     /// <summary>What is left to spend.</summary>
     public ScanBudget Budget { get; }
 
     /// <summary>Short texts of its pickles.</summary>
     public PickleTexts Texts { get; } = new();
-
-    /// <summary>Whether the archive being read is one of TorchScript.</summary>
-    public bool IsTorchScript { get; private set; }
 
     /// <summary>Scans the file.</summary>
     public ScanReport Run()
@@ -82,6 +91,12 @@ internal sealed class FileScan
             Notes = _notes,
         };
     }
+
+    /// <summary>Reads the pickles of a part; to be disposed.</summary>
+    public PickleStreams Streams(ByteSource bytes, string name, int depth) => (_idle.TryPop(out PickleStreams? idle) ? idle : new PickleStreams(this)).Of(bytes, name, depth);
+
+    /// <summary>Takes back what read a part.</summary>
+    public void Return(PickleStreams streams) => _idle.Push(streams);
 
     /// <summary>Counts a pickle.</summary>
     public void AddStream(string name, long offset, long length)
@@ -128,7 +143,7 @@ internal sealed class FileScan
             Fault(name, null, $"files are nested more than {ScanBudget.Deepest} deep; what is inside was not read");
             return "nested file";
         }
-        byte[] head = new byte[(int)Math.Min(HeadBytes, bytes.Length)];
+        Span<byte> head = _head.AsSpan(0, (int)Math.Min(HeadBytes, bytes.Length));
         bytes.Read(0, head);
         Signature signature = role == PartRole.Raw ? Signature.None : Signatures.Of(head);
         if (signature != Signature.None && ScanContainer(signature, bytes, name, depth))
@@ -139,12 +154,13 @@ internal sealed class FileScan
         bool isPickle = role switch
         {
             PartRole.Pickle => true,
-            PartRole.Raw => PickleStreams.Begin(bytes, 0, isWhole: false),
-            _ => PickleStreams.HasSignature(bytes, 0) || PickleStreams.Begin(bytes, 0, isWhole: role == PartRole.File),
+            PartRole.Raw => Signs.Begin(bytes, 0, isWhole: false),
+            _ => Signs.HasSignature(bytes, 0) || Signs.Begin(bytes, 0, isWhole: role == PartRole.File),
         };
         if (isPickle)
         {
-            new PickleStreams(this, bytes, name, depth).Scan(isFollowed: isArchive);
+            using PickleStreams streams = Streams(bytes, name, depth);
+            streams.Scan(isFollowed: isArchive);
         }
         if (isArchive)
         {
@@ -182,8 +198,9 @@ internal sealed class FileScan
     {
         List<ZipPart> parts = [];
         new ZipParts(bytes, parts.Add, (at, reason) => Fault(name, at, reason)).Walk();
-        bool outer = IsTorchScript;
-        IsTorchScript = parts.Exists(static part => part.Name.Contains("/code/", StringComparison.Ordinal) || part.Name.EndsWith("/constants.pkl", StringComparison.Ordinal));
+        bool outer = Names.AreOfTorchScript;
+        bool isTorchScript = parts.Exists(static part => part.Name.Contains("/code/", StringComparison.Ordinal) || part.Name.EndsWith("/constants.pkl", StringComparison.Ordinal));
+        Names.AreOfTorchScript = isTorchScript;
         bool isTorch = parts.Exists(static part => part.Name.EndsWith("/data.pkl", StringComparison.Ordinal) || part.Name == "data.pkl");
         int sources = 0;
         foreach (ZipPart part in parts)
@@ -193,7 +210,7 @@ internal sealed class FileScan
                 continue; // It has been read already.
             }
             string partName = Join(name, part.Name);
-            bool isSource = IsTorchScript && part.Name.EndsWith(".py", StringComparison.Ordinal) && part.Name.Contains("/code/", StringComparison.Ordinal);
+            bool isSource = isTorchScript && part.Name.EndsWith(".py", StringComparison.Ordinal) && part.Name.Contains("/code/", StringComparison.Ordinal);
             PartRole role = IsPickleName(part.Name) || IsPickleName(part.LocalName) ? PartRole.Pickle : isTorch && IsStorageName(part.Name) && IsStorageName(part.LocalName) ? PartRole.Raw : PartRole.Any;
             ByteSource contents = Contents(part, partName, role);
             using IDisposable? inflated = contents as IDisposable;
@@ -204,11 +221,11 @@ internal sealed class FileScan
             }
             Scan(contents, partName, role, depth + 1);
         }
-        if (IsTorchScript)
+        if (isTorchScript)
         {
             Note($"{(name.Length == 0 ? "the archive" : name)} holds TorchScript ({sources:N0} source files): a program in a language of its own, which torch.jit.load compiles and which runs when the model does");
         }
-        IsTorchScript = outer;
+        Names.AreOfTorchScript = outer;
     }
 
     // The bytes that a part holds, inflated if need be: then whoever asked disposes them.
@@ -318,7 +335,8 @@ internal sealed class FileScan
         if (header.HasObjects && header.DataOffset < bytes.Length)
         {
             // Offsets stay those of the file.
-            new PickleStreams(this, bytes, name, depth).Scan(isFollowed: false, header.DataOffset);
+            using PickleStreams streams = Streams(bytes, name, depth);
+            streams.Scan(isFollowed: false, header.DataOffset);
         }
     }
 

@@ -18,7 +18,8 @@ internal sealed class Findings(ScanOptions options)
     private const int MostPlaces = 100;
     private const int MostPlacesInAll = 50_000;
 
-    private readonly Dictionary<(string Name, Verdict Verdict, string? Reason), ScanFinding> _findings = [];
+    private readonly Dictionary<Key, ScanFinding> _findings = [];
+    private readonly ScanFinding?[] _rest = new ScanFinding?[Enum.GetValues<Verdict>().Length];
     private readonly HashSet<string> _allowedExactly = [.. options.AllowsExactly];
     private int _places;
 
@@ -56,21 +57,34 @@ internal sealed class Findings(ScanOptions options)
 
     private ScanFinding Get(string name, Verdict verdict, string? reason, bool takesWildcards)
     {
-        if (_findings.TryGetValue((name, verdict, reason), out ScanFinding? finding))
+        if (_findings.TryGetValue(new(name, verdict, reason), out ScanFinding? finding))
         {
             return finding;
         }
-        bool isAllowed = name != Rest && (_allowedExactly.Contains(name) || (verdict == Verdict.Unknown && takesWildcards && options.Allows(name)));
         if (_findings.Count >= MostNames)
         {
-            (name, reason, isAllowed) = (Rest, RestReason, false);
-            if (_findings.TryGetValue((name, verdict, reason), out finding))
-            {
-                return finding;
-            }
+            return GetRest(verdict);
         }
+        bool isAllowed = name != Rest && (_allowedExactly.Contains(name) || (verdict == Verdict.Unknown && takesWildcards && options.Allows(name)));
         finding = new ScanFinding(name, verdict, reason) { IsAllowed = isAllowed };
-        _findings.Add((name, verdict, reason), finding);
+        _findings.Add(new(name, verdict, reason), finding);
         return finding;
+    }
+
+    private ScanFinding GetRest(Verdict verdict)
+    {
+        ref ScanFinding? rest = ref _rest[(int)verdict];
+        if (rest is null && !_findings.TryGetValue(new(Rest, verdict, RestReason), out rest))
+        {
+            rest = new ScanFinding(Rest, verdict, RestReason);
+            _findings.Add(new(Rest, verdict, RestReason), rest);
+        }
+        return rest;
+    }
+
+    // Names have few verdicts and reasons: to hash those, too, would tell no more apart.
+    private readonly record struct Key(string Name, Verdict Verdict, string? Reason)
+    {
+        public override int GetHashCode() => Name.GetHashCode(StringComparison.Ordinal);
     }
 }

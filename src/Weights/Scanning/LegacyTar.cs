@@ -13,11 +13,11 @@ internal static class LegacyTar
     /// <summary>Scans the pickles of such a member.</summary>
     public static void Scan(FileScan scan, ByteSource bytes, string name, int depth, bool isStorages)
     {
+        using PickleStreams streams = scan.Streams(bytes, name, depth);
         long at = 0;
         long left = 1;
         for (long index = 0; index <= left; index++)
         {
-            PickleStreams streams = new(scan, bytes, name, depth);
             if (streams.ScanSingle(at) is not { } read)
             {
                 return;
@@ -38,7 +38,7 @@ internal static class LegacyTar
         }
         if (at < bytes.Length)
         {
-            new PickleStreams(scan, bytes, name, depth).Scan(isFollowed: false, at);
+            streams.Scan(isFollowed: false, at);
         }
     }
 

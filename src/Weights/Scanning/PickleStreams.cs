@@ -1,44 +1,46 @@
+using Weights.IO;
 using Weights.Pickle;
 
 namespace Weights.Scanning;
 
-/// <summary>Pickles one after the other in one part of a file, up to its end or to what is none.</summary>
-internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name, int depth)
+/// <summary>
+/// Pickles one after the other in one part of a file, up to its end or to what is none. Disposing it hands it to the next part: an archive may
+/// have a hundred thousand, of which each would touch as much memory again.
+/// </summary>
+internal sealed class PickleStreams : IDisposable
 {
+    private readonly FileScan _scan;
+    private readonly PickleCursor _cursor = new(MemoryBytes.Empty, "", 0);
+    private readonly PickleMachine _machine;
+    private readonly StreamJudge _judge;
+    private ByteSource _bytes = MemoryBytes.Empty;
+    private string _name = "";
+    private int _depth;
     private PickleNode? _first;
     private IReadOnlyList<PicklePersistentId> _storages = [];
     private long? _storagesEnd;
 
-    /// <summary>Whether bytes are a pickle although nothing says so: of protocol 0 or 1, which have no signature, or broken.</summary>
-    /// <param name="source">The bytes.</param>
-    /// <param name="start">Where to look.</param>
-    /// <param name="isWhole">Whether a pickle without any name counts: where nothing else than a pickle is expected.</param>
-    public static bool Begin(ByteSource source, long start, bool isWhole)
+    /// <param name="scan">The scan of the file.</param>
+    public PickleStreams(FileScan scan)
     {
-        PickleSweep sweep = new PickleSweep(source, start, window: 1 << 12).RunToStop();
-        return sweep.HasStopped ? sweep.HasStatedNames || (isWhole && sweep.Opcodes > 1) : sweep.HasStatedNames && sweep.HasCalls;
+        _scan = scan;
+        _judge = new StreamJudge(scan.Findings, scan.Names, Load);
+        _machine = new PickleMachine(_cursor) { Judge = _judge, Texts = scan.Texts };
     }
 
-    /// <summary>
-    /// Whether bytes begin with the opcode that begins pickles since protocol 2, and do not end as one within a few opcodes without
-    /// having named anything: so do lengths and numbers of other formats.
-    /// </summary>
-    public static bool HasSignature(ByteSource source, long start)
+    /// <summary>Begins with a part.</summary>
+    /// <param name="bytes">The part.</param>
+    /// <param name="name">What it is called.</param>
+    /// <param name="depth">How deep it is nested.</param>
+    public PickleStreams Of(ByteSource bytes, string name, int depth)
     {
-        const int fewest = 8;
-        Span<byte> head = stackalloc byte[2];
-        if (source.Length - start < head.Length)
-        {
-            return false;
-        }
-        source.Read(start, head);
-        if (head[0] != (byte)PickleOpcode.Proto || head[1] > PickleMachine.LastProtocol)
-        {
-            return false;
-        }
-        PickleSweep sweep = new PickleSweep(source, start, window: 1 << 12).RunToStop(fewest);
-        return !sweep.HasJunk || sweep.HasNames;
+        (_bytes, _name, _depth) = (bytes, name, depth);
+        (_first, _storages, _storagesEnd) = (null, [], null);
+        _judge.Begin(name);
+        return this;
     }
+
+    public void Dispose() => _scan.Return(this);
 
     /// <summary>Reads and judges them.</summary>
     /// <param name="isFollowed">Whether something else than a pickle is known to follow, and is looked at elsewhere.</param>
@@ -49,10 +51,10 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
         {
             return;
         }
-        PickleCursor cursor = new(bytes, "", first);
-        for (int index = 0; cursor.Position < bytes.Length; index++)
+        _cursor.Restart(_bytes, first);
+        for (int index = 0; _cursor.Position < _bytes.Length; index++)
         {
-            long start = cursor.Position;
+            long start = _cursor.Position;
             if (index > 0 && !IsNext(start))
             {
                 ReportRest(start, isFollowed);
@@ -60,23 +62,23 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
             }
             if (index >= ScanBudget.MostPickles)
             {
-                scan.Fault(name, start, $"there are more than {ScanBudget.MostPickles:N0} pickles one after the other; the rest was only searched for names");
+                _scan.Fault(_name, start, $"there are more than {ScanBudget.MostPickles:N0} pickles one after the other; the rest was only searched for names");
                 SweepFrom(start);
                 return;
             }
-            if (!ScanOne(cursor, index))
+            if (!ScanOne(index))
             {
                 return;
             }
-            if (index == LegacyStorages.Pickles - 1 && _first is PickleBigInteger magic && magic.Value == LegacyStorages.Magic)
+            if (index == LegacyStorages.Pickles - 1 && IsLegacy)
             {
                 if (_storagesEnd is not { } end)
                 {
-                    scan.Fault(name, cursor.Position, "the storages after the pickles are not all there or do not lie as they should: the file is truncated or damaged");
-                    SweepFrom(cursor.Position);
+                    _scan.Fault(_name, _cursor.Position, "the storages after the pickles are not all there or do not lie as they should: the file is truncated or damaged");
+                    SweepFrom(_cursor.Position);
                     return;
                 }
-                cursor = new PickleCursor(bytes, "", end);
+                _cursor.Restart(_bytes, end);
             }
         }
     }
@@ -85,8 +87,9 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
     /// <returns>Its value, and where it ends; null where it breaks off.</returns>
     public (PickleNode Value, long End)? ScanSingle(long at)
     {
-        PickleCursor cursor = new(bytes, "", at);
-        return ScanOne(cursor, 0) && _first is { } value ? (value, cursor.Position) : null;
+        _first = null;
+        _cursor.Restart(_bytes, at);
+        return ScanOne(0) && _first is { } value ? (value, _cursor.Position) : null;
     }
 
     /// <summary>Searches everything from a place on for names.</summary>
@@ -94,76 +97,101 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
 
     private bool IsExhausted(long start)
     {
-        if (scan.Budget.Breaks < ScanBudget.MostBreaks && scan.Budget.OpcodesLeft > 0)
+        if (_scan.Budget.Breaks < ScanBudget.MostBreaks && _scan.Budget.OpcodesLeft > 0)
         {
             return false;
         }
-        scan.Fault(name, start, "so much of the file is broken, or repeated, that this was only searched for names");
+        _scan.Fault(_name, start, "so much of the file is broken, or repeated, that this was only searched for names");
         SweepFrom(start);
         return true;
     }
 
-    private bool ScanOne(PickleCursor cursor, int index)
+    private bool ScanOne(int index)
     {
-        long start = cursor.Position;
+        const int storages = LegacyStorages.Pickles - 2, keys = LegacyStorages.Pickles - 1;
+        long start = _cursor.Position;
         if (IsExhausted(start))
         {
             return false;
         }
-        StreamJudge judge = new(scan.Findings, name, scan.IsTorchScript, (nested, at) => scan.ScanNested(nested, $"{name}[{at}]", depth));
-        PickleMachine machine = new(cursor)
-        {
-            IsLenient = true,
-            MostOpcodes = scan.Budget.OpcodesLeft,
-            MostMemory = ScanBudget.MemoryOf(bytes.Length - start),
-            StandIn = judge.StandIn,
-            Texts = scan.Texts,
-        };
+        _machine.Restart();
+        _judge.Begin(_name);
+        // The fourth pickle of a file of five names the storages, the fifth lists them.
+        bool areStorages = IsLegacy && index is storages or keys;
+        _machine.KeepsValues = areStorages;
+        _machine.MostOpcodes = _scan.Budget.OpcodesLeft;
+        _machine.MostMemory = ScanBudget.MemoryOf(_bytes.Length - start);
         try
         {
-            PickleNode value = machine.Run();
+            PickleNode value = _machine.Run();
             _first ??= value;
-            // The fourth pickle of a file of five names the storages, the fifth lists them.
-            _storagesEnd = index == LegacyStorages.Pickles - 1 ? LegacyStorages.FindEnd(bytes, cursor.Position, value, _storages) : null;
-            _storages = machine.PersistentIds;
+            _storagesEnd = areStorages && index == keys ? LegacyStorages.FindEnd(_bytes, _cursor.Position, value, _storages) : null;
+            _storages = areStorages ? [.. _machine.PersistentIds] : [];
         }
         catch (WeightFileException error)
         {
-            scan.Budget.Breaks++;
-            scan.Budget.OpcodesLeft = Math.Max(0, scan.Budget.OpcodesLeft - machine.Opcodes);
-            scan.Fault(name, error.Offset, error.Reason);
-            judge.Judge(machine);
-            Sweep(machine.At, machine);
+            _scan.Budget.Breaks++;
+            _scan.Fault(_name, error.Offset, error.Reason);
+            EndJudging();
+            Sweep(_machine.At, _machine);
             return false;
         }
-        scan.Budget.OpcodesLeft -= machine.Opcodes;
-        judge.Judge(machine);
-        scan.AddStream(name, start, cursor.Position - start);
+        EndJudging();
+        _scan.AddStream(_name, start, _cursor.Position - start);
         return true;
+    }
+
+    private bool IsLegacy => _first is PickleBigInteger magic && magic.Value == LegacyStorages.Magic;
+
+    private void EndJudging()
+    {
+        _scan.Budget.OpcodesLeft = OpcodesLeft;
+        _judge.End(_machine);
+        _scan.Budget.OpcodesLeft = OpcodesLeft;
+    }
+
+    private int OpcodesLeft => Math.Max(0, _machine.MostOpcodes - _machine.Opcodes);
+
+    // A pickle is judged while it is read, and so is a file in it: what that takes of the allowance is left to neither.
+    private void Load(ByteSource? nested, string? broken, long at)
+    {
+        string nestedName = $"{_name}[{at}]";
+        if (nested is null)
+        {
+            _scan.Fault(nestedName, null, broken!);
+            return;
+        }
+        _scan.Budget.OpcodesLeft = OpcodesLeft;
+        _scan.ScanNested(nested, nestedName, _depth);
+        _machine.MostOpcodes = _machine.Opcodes + _scan.Budget.OpcodesLeft;
     }
 
     private void Sweep(long start, PickleMachine? broken)
     {
-        if (scan.Budget.NamesLeft == 0 || !scan.Budget.TakeSwept(Math.Min(bytes.Length - start, PickleSweep.Longest)))
+        if (_scan.Budget.NamesLeft == 0 || !_scan.Budget.TakeSwept(Math.Min(_bytes.Length - start, PickleSweep.Longest)))
         {
-            scan.Fault(name, start, "the file's parts overlap or repeat so much that the rest was not read");
+            _scan.Fault(_name, start, "the file's parts overlap or repeat so much that the rest was not read");
             return;
         }
-        PickleSweep sweep = broken?.Sweep(bytes, scan.Budget.NamesLeft) ?? new PickleSweep(bytes, start) { MostNames = scan.Budget.NamesLeft };
+        PickleSweep sweep = broken?.Sweep(_bytes, _scan.Budget.NamesLeft) ?? new PickleSweep(_bytes, start) { MostNames = _scan.Budget.NamesLeft };
         sweep.Run();
-        scan.Budget.NamesLeft -= sweep.Globals.Count;
-        new StreamJudge(scan.Findings, name, scan.IsTorchScript, static (_, _) => { }).Judge(sweep);
+        _scan.Budget.NamesLeft -= sweep.Globals.Count;
+        _judge.Judge(sweep);
         if (sweep.HasMoreNames)
         {
-            scan.Fault(name, sweep.Position, $"more than {sweep.Globals.Count:N0} names follow a break of the stream; the rest was not read");
+            _scan.Fault(_name, sweep.Position, $"more than {sweep.Globals.Count:N0} names follow a break of the stream; the rest was not read");
         }
-        if (sweep.Position < bytes.Length)
+        if (sweep.HasMoreNumbers)
         {
-            scan.Fault(name, sweep.Position, $"the last {bytes.Length - sweep.Position:N0} bytes after a break of the stream were not read");
+            _scan.Fault(_name, start, "so many values are numbered after a break of the stream that not all of them were remembered, and some may be names");
+        }
+        if (sweep.Position < _bytes.Length)
+        {
+            _scan.Fault(_name, sweep.Position, $"the last {_bytes.Length - sweep.Position:N0} bytes after a break of the stream were not read");
         }
     }
 
-    private bool IsNext(long start) => HasSignature(bytes, start) || Begin(bytes, start, isWhole: true);
+    private bool IsNext(long start) => _scan.Signs.HasSignature(_bytes, start) || _scan.Signs.Begin(_bytes, start, isWhole: true);
 
     private void ReportRest(long start, bool isFollowed)
     {
@@ -171,15 +199,15 @@ internal sealed class PickleStreams(FileScan scan, ByteSource bytes, string name
         {
             return;
         }
-        byte[] buffer = new byte[(int)Math.Min(bytes.Length - start, 1 << 16)];
-        for (long at = start; at < bytes.Length; at += buffer.Length)
+        byte[] buffer = new byte[(int)Math.Min(_bytes.Length - start, 1 << 16)];
+        for (long at = start; at < _bytes.Length; at += buffer.Length)
         {
-            Span<byte> chunk = buffer.AsSpan(0, (int)Math.Min(buffer.Length, bytes.Length - at));
-            bytes.Read(at, chunk);
+            Span<byte> chunk = buffer.AsSpan(0, (int)Math.Min(buffer.Length, _bytes.Length - at));
+            _bytes.Read(at, chunk);
             // Padding, or the line feed that an editor or a careful writer put there.
             if (chunk.IndexOfAnyExcept("\0\r\n "u8) >= 0)
             {
-                scan.Fault(name, start, $"{bytes.Length - start:N0} bytes follow the last pickle that are none");
+                _scan.Fault(_name, start, $"{_bytes.Length - start:N0} bytes follow the last pickle that are none");
                 return;
             }
         }

@@ -84,6 +84,9 @@ internal static class ExecutingNames
         return false;
     }
 
+    /// <summary>The first parts of all of them.</summary>
+    public static IEnumerable<string> Roots => s_modules.Concat(s_functions).Select(static name => name.Split('.')[0]).Concat(s_builtins.Select(static name => name.TrimEnd('.')));
+
     /// <summary>Whether an attribute of any module is likely to be one of these modules.</summary>
     public static bool IsModuleReached(string attribute) => s_reached.Contains(attribute);
 

@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using Weights.Pickle;
 
 namespace Weights.Scanning.Names;
 
@@ -16,22 +15,31 @@ internal static class NameJudge
 
     private static readonly FrozenDictionary<string, NameVerdict> s_known = Known();
 
-    /// <summary>What a global of a stream is. In a TorchScript archive, its own classes are known.</summary>
-    public static NameVerdict Judge(PickleGlobal global, bool isTorchScript)
+    // First parts of everything that is on a list.
+    private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> s_roots =
+        s_known.Keys.Select(static name => name.Split('.')[0]).Concat(ExecutingNames.Roots).ToFrozenSet(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
+
+    /// <summary>What a name in a stream is. In a TorchScript archive, its own classes are known.</summary>
+    public static NameVerdict Judge(string module, string name, bool isComputed, bool isTorchScript)
     {
-        if (global.IsComputed)
+        if (isComputed)
         {
             return new(Verdict.Executes, "the stream computes the name instead of stating it");
         }
         const string scriptClasses = "__torch__";
-        return isTorchScript && (global.Module == scriptClasses || global.Module.StartsWith(scriptClasses + '.', StringComparison.Ordinal))
+        return isTorchScript && (module == scriptClasses || module.StartsWith(scriptClasses + '.', StringComparison.Ordinal))
             ? new(Verdict.Tensors)
-            : Judge(global.Module, global.Name);
+            : Judge(module, name);
     }
 
     /// <summary>What <paramref name="name"/>, an attribute of <paramref name="module"/> or dotted ones below it, is.</summary>
     public static NameVerdict Judge(string module, string name)
     {
+        // A file may hold millions of names, no two the same: most are nowhere on the lists and come no further.
+        if (!s_roots.Contains(Root(module)) && IsPlain(name) && module.AsSpan().Count('.') < MostParts)
+        {
+            return new(Verdict.Unknown);
+        }
         string fullName = $"{module}.{name}";
         if (s_known.TryGetValue(fullName, out NameVerdict known))
         {
@@ -46,7 +54,7 @@ internal static class NameJudge
         {
             return new(Verdict.Executes);
         }
-        if (!name.Contains('.', StringComparison.Ordinal) && !IsDunder(name) && !ExecutingNames.IsModuleReached(name))
+        if (IsPlain(name))
         {
             return new(Verdict.Unknown);
         }
@@ -67,8 +75,15 @@ internal static class NameJudge
         return new(Verdict.Unknown, parts.Length > 1 && s_known.ContainsKey($"{module}.{parts[0]}") ? "reaches into what is harmless only as a whole" : null);
     }
 
+    private static ReadOnlySpan<char> Root(string module) => module.IndexOf('.', StringComparison.Ordinal) is >= 0 and int dot ? module.AsSpan(0, dot) : module;
+
+    // One attribute, and none by which modules reach one another.
+    private static bool IsPlain(string name) => !name.Contains('.', StringComparison.Ordinal) && !IsDunder(name) && !ExecutingNames.IsModuleReached(name);
+
     /// <summary>Whether a wildcard may accept an attribute of a module: not where a part of it is called as a module that executes code.</summary>
-    public static bool TakesWildcards(string attribute) => attribute.AsSpan().Count('.') <= MostParts && !attribute.Split('.').Any(ExecutingNames.IsModule);
+    public static bool TakesWildcards(string attribute) => !attribute.Contains('.', StringComparison.Ordinal)
+        ? !ExecutingNames.IsModule(attribute)
+        : attribute.AsSpan().Count('.') <= MostParts && !attribute.Split('.').Any(ExecutingNames.IsModule);
 
     /// <summary>Whether Python gives a name a meaning of its own.</summary>
     public static bool IsDunder(string name) => name.Length > 4 && name.StartsWith("__", StringComparison.Ordinal) && name.EndsWith("__", StringComparison.Ordinal);
