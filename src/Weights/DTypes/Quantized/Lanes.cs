@@ -19,6 +19,18 @@ internal static class Lanes
     /// <summary>Whether there are vector paths on this processor.</summary>
     public static bool Supported => Avx2.IsSupported;
 
+    /// <summary>Bytes of so many vectors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static nuint Bytes(int vectors) => unchecked((nuint)vectors * sizeof(float) * Count);
+
+    /// <summary>The offset in bytes of the next vector.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static nuint Next(nuint offset) => unchecked(offset + (sizeof(float) * Count));
+
+    /// <summary>The vector so many bytes after the first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static ref Vector256<float> At(ref Vector256<float> first, nuint offset) => ref Unsafe.AddByteOffset(ref first, offset);
+
     /// <summary>As <see cref="Rounding.Nearest"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<int> Nearest(Vector256<float> value) =>

@@ -117,7 +117,17 @@ namespace Weights.DTypes.Quantized
             Span<byte> levels = stackalloc byte[Length];
             Span<float> factors = stackalloc float[SubBlocks];
             Span<Vector256<float>> integers = stackalloc Vector256<float>[2 * SubBlock];
-            SearchLanes(numbers, importances, scales, sums, factors, integers);
+            if (importances.IsEmpty)
+            {
+                Span<Vector256<float>> transposed = stackalloc Vector256<float>[2 * SubBlock];
+                Lanes.Transpose(numbers[..(Length / 2)], transposed[..SubBlock]);
+                Lanes.Transpose(numbers[(Length / 2)..], transposed[SubBlock..]);
+                RefinedLanes.Run(transposed, Bound, integers, scales);
+            }
+            else
+            {
+                SearchLanes(numbers, importances, scales, sums, factors);
+            }
             block._d = importances.IsEmpty ? Round(scales, scaleLevels) : Scale.Of(ScaleSearch.Symmetric(scales, sums, ScaleBound, scaleLevels));
             block.PackScales(scaleLevels);
             float d = block._d.Value;
@@ -145,23 +155,17 @@ namespace Weights.DTypes.Quantized
             block._low.PackLanes(levels);
         }
 
-        // Levels are given by the factors, or without importances as integers, sub-blocks side by side.
+        // Levels are given by the factors.
         [SkipLocalsInit]
-        private static void SearchLanes(
-            ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, Span<float> scales, Span<float> sums, Span<float> factors, Span<Vector256<float>> integers)
+        private static void SearchLanes(ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, Span<float> scales, Span<float> sums, Span<float> factors)
         {
             Span<Vector256<float>> transposed = stackalloc Vector256<float>[SubBlock];
             Span<Vector256<float>> weights = stackalloc Vector256<float>[SubBlock];
-            float square = importances.IsEmpty ? 0 : 2 * ErrorWeights.SumOfSquares(numbers) / Length;
+            float square = 2 * ErrorWeights.SumOfSquares(numbers) / Length;
             for (int first = 0; first < SubBlocks; first += Lanes.Count)
             {
                 Range half = (first * SubBlock)..((first + Lanes.Count) * SubBlock);
                 Lanes.Transpose(numbers[half], transposed);
-                if (importances.IsEmpty)
-                {
-                    RefinedLanes.Run(transposed, Bound, integers.Slice(first / Lanes.Count * SubBlock, SubBlock)).CopyTo(scales[first..]);
-                    continue;
-                }
                 ErrorWeights.WeighLanes(transposed, importances[half], square, weights);
                 ErrorWeights.SumLanes(weights).CopyTo(sums[first..]);
                 (Vector256<float> scale, Vector256<float> inverse) = SymmetricLanes.Run(transposed, weights, Bound);

@@ -7,6 +7,7 @@ namespace Weights.DTypes.Quantized;
 /// <summary><see cref="ScaleSearch.Symmetric"/> of eight blocks side by side, one to a lane.</summary>
 internal static class SymmetricLanes
 {
+    private const int MaximumLength = 32;
     private const float Rounder = 12_582_912f;
 
     /// <summary>Scales and levels of up to eight blocks of 32 numbers.</summary>
@@ -46,7 +47,8 @@ internal static class SymmetricLanes
     [SkipLocalsInit]
     public static (Vector256<float> Scale, Vector256<float> Inverse) Run(ReadOnlySpan<Vector256<float>> numbers, ReadOnlySpan<Vector256<float>> weights, int bound)
     {
-        Span<Vector256<float>> terms = stackalloc Vector256<float>[3 * 32];
+        // Numbers, weights, and weights times numbers.
+        Span<Vector256<float>> terms = stackalloc Vector256<float>[3 * MaximumLength];
         Vector256<float> magnitude = Vector256<float>.Zero;
         Vector256<float> farthest = Vector256<float>.Zero;
         for (int index = 0; index < numbers.Length; index++)
@@ -56,13 +58,12 @@ internal static class SymmetricLanes
             magnitude = Vector256.ConditionalSelect(larger, Vector256.Abs(number), magnitude);
             farthest = Vector256.ConditionalSelect(larger, number, farthest);
             Vector256<float> weight = weights.IsEmpty ? number * number : weights[index];
-            terms[3 * index] = number;
-            terms[(3 * index) + 1] = weight;
-            terms[(3 * index) + 2] = weight * number;
+            terms[index] = number;
+            terms[MaximumLength + index] = weight;
+            terms[(2 * MaximumLength) + index] = weight * number;
         }
-        terms = terms[..(3 * numbers.Length)];
         Vector256<float> inverse = Vector256.Create((float)-bound) / farthest;
-        (Vector256<float> product, Vector256<float> square, _, _) = Fit(terms, inverse, inverse, bound);
+        (Vector256<float> product, Vector256<float> square, _, _) = Fit(terms, numbers.Length, inverse, inverse, bound);
         Vector256<float> scale = Vector256.AndNot(product / square, Vector256.Equals(square, Vector256<float>.Zero));
         Vector256<float> best = scale * product;
         for (int pair = 0; pair < 9; pair++)
@@ -70,7 +71,7 @@ internal static class SymmetricLanes
             // −9 and −8, …, −1 and 1, …, 8 and 9.
             Vector256<float> first = Tried((2 * pair) - 9 + (pair > 4 ? 1 : 0), bound) / farthest;
             Vector256<float> second = Tried((2 * pair) - 8 + (pair > 3 ? 1 : 0), bound) / farthest;
-            (Vector256<float> firstProduct, Vector256<float> firstSquare, Vector256<float> secondProduct, Vector256<float> secondSquare) = Fit(terms, first, second, bound);
+            (Vector256<float> firstProduct, Vector256<float> firstSquare, Vector256<float> secondProduct, Vector256<float> secondSquare) = Fit(terms, numbers.Length, first, second, bound);
             Keep(first, firstProduct, firstSquare, ref inverse, ref scale, ref best);
             Keep(second, secondProduct, secondSquare, ref inverse, ref scale, ref best);
         }
@@ -91,7 +92,7 @@ internal static class SymmetricLanes
 
     // Sums of two tried factors at a time, so that one's additions do not wait for one another alone.
     private static (Vector256<float> Product, Vector256<float> Square, Vector256<float> SecondProduct, Vector256<float> SecondSquare) Fit(
-        ReadOnlySpan<Vector256<float>> terms, Vector256<float> inverse, Vector256<float> secondInverse, int bound)
+        ReadOnlySpan<Vector256<float>> terms, int length, Vector256<float> inverse, Vector256<float> secondInverse, int bound)
     {
         Vector256<float> least = Vector256.Create((float)-bound);
         Vector256<float> greatest = Vector256.Create((float)(bound - 1));
@@ -101,11 +102,12 @@ internal static class SymmetricLanes
         Vector256<float> secondProduct = Vector256<float>.Zero;
         Vector256<float> secondSquare = Vector256<float>.Zero;
         ref Vector256<float> first = ref MemoryMarshal.GetReference(terms);
-        for (int index = 0; index < terms.Length; index += 3)
+        nuint end = Lanes.Bytes(length);
+        for (nuint offset = 0; offset < end; offset = Lanes.Next(offset))
         {
-            Vector256<float> number = Unsafe.Add(ref first, index);
-            Vector256<float> weight = Unsafe.Add(ref first, index + 1);
-            Vector256<float> weighted = Unsafe.Add(ref first, index + 2);
+            Vector256<float> number = Lanes.At(ref first, offset);
+            Vector256<float> weight = Lanes.At(ref Unsafe.Add(ref first, MaximumLength), offset);
+            Vector256<float> weighted = Lanes.At(ref Unsafe.Add(ref first, 2 * MaximumLength), offset);
             // A finite number over the largest of its block is at most 1: what is rounded is not far beyond the bound, where adding and
             // subtracting 1.5 · 2²³ is rounding half to even.
             Vector256<float> integer = Vector256.MaxNative(least, Vector256.MinNative(greatest, (inverse * number) + rounder - rounder));
