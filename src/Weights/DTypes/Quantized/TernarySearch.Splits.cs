@@ -36,7 +36,8 @@ internal static partial class TernarySearch
         return best.Found;
     }
 
-    private static BestSplit TrySplits(ReadOnlySpan<float> products, ReadOnlySpan<float> squares)
+    /// <summary>The best split of 32 numbers, from the sums of how ever many of the lowest.</summary>
+    public static BestSplit TrySplits(ReadOnlySpan<float> products, ReadOnlySpan<float> squares)
     {
         BestSplit best = new();
         for (int low = 0; low <= 32; low++)
@@ -72,7 +73,8 @@ internal static partial class TernarySearch
         return best.Found;
     }
 
-    private static BestSplit TrySplits(ReadOnlySpan<float> numbers, ReadOnlySpan<float> weights, ReadOnlySpan<byte> order)
+    /// <summary>The best split of 16 numbers.</summary>
+    public static BestSplit TrySplits(ReadOnlySpan<float> numbers, ReadOnlySpan<float> weights, ReadOnlySpan<byte> order)
     {
         BestSplit best = new();
         for (int low = 0; low <= 16; low++)
@@ -116,7 +118,7 @@ internal static partial class TernarySearch
     }
 
     /// <summary>The best split so far.</summary>
-    private partial struct BestSplit
+    public partial record struct BestSplit
     {
         private float _score;
 

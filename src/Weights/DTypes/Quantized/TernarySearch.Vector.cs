@@ -17,7 +17,7 @@ internal static partial class TernarySearch
     private const int Short = 16;
 
     /// <summary>As <see cref="Sort"/>, of whole vectors: the place of each number is how many come before it.</summary>
-    private static void SortVector(ReadOnlySpan<float> numbers, Span<byte> order)
+    public static void SortVector(ReadOnlySpan<float> numbers, Span<byte> order)
     {
         order.Clear();
         for (int eight = 0; eight < numbers.Length; eight += 8)
@@ -38,8 +38,8 @@ internal static partial class TernarySearch
         }
     }
 
-    // Eight of the higher bounds at a time. Each sum has room for eight more numbers.
-    private static BestSplit TrySplitsVector(ReadOnlySpan<float> products, ReadOnlySpan<float> squares)
+    /// <summary>The best split of 32 numbers, eight of the higher bounds at a time. After the 33 sums there is room for 7 more.</summary>
+    public static BestSplit TrySplitsVector(ReadOnlySpan<float> products, ReadOnlySpan<float> squares)
     {
         BestSplit best = new();
         for (int low = 0; low <= 32; low++)
@@ -67,10 +67,12 @@ internal static partial class TernarySearch
         return best;
     }
 
-    // A vector has the sums of one split with all four shifts: first of products, then of squares. Up to the lower bound all splits share them, up to the
-    // higher one all with the same lower bound; what is then added is the same for all with the same higher bound.
+    /// <summary>
+    /// The best split of 16 numbers. A vector has the sums of one split with all four shifts: first of products, then of squares. Up to the lower bound all
+    /// splits share them, up to the higher one all with the same lower bound; what is then added is the same for all with the same higher bound.
+    /// </summary>
     [SkipLocalsInit]
-    private static BestSplit TrySplitsVector(ReadOnlySpan<float> numbers, ReadOnlySpan<float> weights, ReadOnlySpan<byte> order)
+    public static BestSplit TrySplitsVector(ReadOnlySpan<float> numbers, ReadOnlySpan<float> weights, ReadOnlySpan<byte> order)
     {
         Span<Vector256<float>> low = stackalloc Vector256<float>[Short];
         Span<Vector256<float>> middle = stackalloc Vector256<float>[Short];
@@ -159,7 +161,7 @@ internal static partial class TernarySearch
         return Vector256.Create(weighted * Vector128.Create(number), weighted * levels);
     }
 
-    private partial struct BestSplit
+    public partial record struct BestSplit
     {
         /// <summary>A bit for each split that <see cref="Consider"/> would take.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]

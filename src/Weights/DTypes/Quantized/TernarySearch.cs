@@ -34,6 +34,12 @@ internal static partial class TernarySearch
             SortVector(numbers, order);
             return;
         }
+        SortScalar(numbers, order);
+    }
+
+    /// <summary>As <see cref="Sort"/>.</summary>
+    public static void SortScalar(ReadOnlySpan<float> numbers, Span<byte> order)
+    {
         for (int index = 0; index < order.Length; index++)
         {
             int place = index;

@@ -20,7 +20,7 @@ internal static partial class UnevenLevels
 
     /// <summary>As <see cref="FindScale"/>, for a number of the largest magnitude that is not negligible.</summary>
     [SkipLocalsInit]
-    private static float FindScaleVector(ReadOnlySpan<float> numbers, ReadOnlySpan<float> weights, float largest)
+    public static float FindScaleVector(ReadOnlySpan<float> numbers, ReadOnlySpan<float> weights, float largest)
     {
         Span<float> products = stackalloc float[Lanes];
         Span<float> squares = stackalloc float[Lanes];
@@ -60,7 +60,8 @@ internal static partial class UnevenLevels
         return scale;
     }
 
-    private static void QuantizeVector(ReadOnlySpan<float> numbers, float inverse, Span<byte> quants)
+    /// <summary>As <see cref="Quantize"/>.</summary>
+    public static void QuantizeVector(ReadOnlySpan<float> numbers, float inverse, Span<byte> quants)
     {
         Vector256<int> first = Nearest(Vector256.Create(numbers) * inverse) | Nearest(Vector256.Create(numbers[16..]) * inverse) << 4;
         Vector256<int> second = Nearest(Vector256.Create(numbers[8..]) * inverse) | Nearest(Vector256.Create(numbers[24..]) * inverse) << 4;
@@ -68,7 +69,8 @@ internal static partial class UnevenLevels
         Vector128.Narrow(both.GetLower(), both.GetUpper()).AsByte().CopyTo(quants);
     }
 
-    private static void DecodeVector(ReadOnlySpan<byte> quants, float scale, Span<float> numbers)
+    /// <summary>As <see cref="Decode"/>.</summary>
+    public static void DecodeVector(ReadOnlySpan<byte> quants, float scale, Span<float> numbers)
     {
         Vector128<byte> packed = Vector128.Create(quants);
         Vector128<sbyte> values = Vector128.Create(Values);

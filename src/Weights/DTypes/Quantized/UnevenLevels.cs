@@ -58,7 +58,8 @@ internal static partial class UnevenLevels
         return Avx2.IsSupported ? FindScaleVector(numbers, weights, largest) : FindScaleScalar(numbers, weights, largest);
     }
 
-    private static float FindScaleScalar(ReadOnlySpan<float> numbers, ReadOnlySpan<float> weights, float largest)
+    /// <summary>As <see cref="FindScale"/>, for a number of the largest magnitude that is not negligible.</summary>
+    public static float FindScaleScalar(ReadOnlySpan<float> numbers, ReadOnlySpan<float> weights, float largest)
     {
         (float products, float squares) = Sums(numbers, weights, 1 / (-largest / Values[0]));
         float scale = squares > 0 ? products / squares : 0;
@@ -83,6 +84,12 @@ internal static partial class UnevenLevels
             QuantizeVector(numbers, inverse, quants);
             return;
         }
+        QuantizeScalar(numbers, inverse, quants);
+    }
+
+    /// <summary>As <see cref="Quantize"/>.</summary>
+    public static void QuantizeScalar(ReadOnlySpan<float> numbers, float inverse, Span<byte> quants)
+    {
         for (int index = 0; index < quants.Length; index++)
         {
             quants[index] = (byte)(Nearest(inverse * numbers[index]) | Nearest(inverse * numbers[index + quants.Length]) << 4);
@@ -97,6 +104,12 @@ internal static partial class UnevenLevels
             DecodeVector(quants, scale, numbers);
             return;
         }
+        DecodeScalar(quants, scale, numbers);
+    }
+
+    /// <summary>As <see cref="Decode"/>.</summary>
+    public static void DecodeScalar(ReadOnlySpan<byte> quants, float scale, Span<float> numbers)
+    {
         for (int index = 0; index < quants.Length; index++)
         {
             numbers[index] = scale * Values[quants[index] & 15];
