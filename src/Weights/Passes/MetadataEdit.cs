@@ -51,15 +51,15 @@ public sealed class MetadataEdit
     private FormatException NotA(string kind) => new($"the value of '{Key}' is {kind} in this file, which '{_text}' is not");
 
     private static MetadataValue Guess(string text) =>
-        Integer(text) ?? Real(text) ?? Bool(text) ?? (text is ['[' or '{' or '"', ..] ? FromJson(text) : null) ?? new MetadataValue.Text(text);
+        (MetadataValue?)Integer(text) ?? (MetadataValue?)Real(text) ?? Bool(text) ?? (text is ['[' or '{' or '"', ..] ? FromJson(text) : null) ?? new MetadataValue.Text(text);
 
-    private static MetadataValue? Integer(string text) =>
+    private static MetadataValue.Integer? Integer(string text) =>
         long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) ? new MetadataValue.Integer(number) : null;
 
-    private static MetadataValue? Real(string text) =>
+    private static MetadataValue.Real? Real(string text) =>
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number) ? new MetadataValue.Real(number) : null;
 
-    private static MetadataValue? Bool(string text) => text is "true" or "false" ? new MetadataValue.Bool(text == "true") : null;
+    private static MetadataValue.Bool? Bool(string text) => text is "true" or "false" ? new MetadataValue.Bool(text == "true") : null;
 
     private static MetadataValue? FromJson(string text)
     {

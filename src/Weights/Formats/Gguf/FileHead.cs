@@ -1,5 +1,3 @@
-using Weights.IO;
-
 namespace Weights.Formats.Gguf;
 
 /// <summary>What stands before the tensors' bytes.</summary>

@@ -38,7 +38,7 @@ namespace Weights.Formats.Gguf
         public override IReadOnlyList<FolderFile> FindInFolder(Folder folder) => SplitFiles.FindInFolder(folder, Extension);
 
         /// <inheritdoc/>
-        public override Checkpoint Read(Input input, ReadOptions options) => SplitFiles.Read(input, options, Name);
+        public override Checkpoint Read(Input input, ReadOptions options) => SplitFiles.Read(input, Name);
 
         /// <inheritdoc/>
         public override IReadOnlyList<FileLayout> Layout(Checkpoint checkpoint, string fileName, WriteOptions options, Ledger ledger) =>

@@ -20,7 +20,7 @@ internal static partial class SplitFiles
 
     /// <summary>Reads a file, and with the first of several all of them.</summary>
     /// <exception cref="WeightFileException">One is missing or refused.</exception>
-    public static Checkpoint Read(Input input, ReadOptions options, string format)
+    public static Checkpoint Read(Input input, string format)
     {
         (FileHead head, List<Tensor> tensors) = FileHead.Read(input.Bytes);
         long count = Number(head, CountKey);

@@ -1,5 +1,3 @@
-using Weights.DTypes.Quantized;
-
 namespace Weights.Passes.Quantize;
 
 /// <summary>What becomes of a tensor.</summary>

@@ -129,7 +129,7 @@ public class QuantizationPlanTests
     public void Patterns_decide_before_the_scheme()
     {
         using Checkpoint checkpoint = Small(static layer => [($"blk.{layer}.attn_v.weight", [256, 512])], ("token_embd.weight", [100, 512]), ("table", [4, 512]), ("bias", [512]));
-        QuantizationScheme.TryParse("q8_0", out QuantizationScheme scheme);
+        Assert.True(QuantizationScheme.TryParse("q8_0", out QuantizationScheme scheme));
         IReadOnlyList<PlannedTensor> plan = QuantizationPlan.Of(checkpoint, new QuantizationOptions
         {
             Scheme = scheme,
@@ -148,7 +148,7 @@ public class QuantizationPlanTests
     public void Rows_that_are_no_whole_blocks_get_the_nearest_type_and_say_why()
     {
         using Checkpoint checkpoint = Small(static layer => [($"blk.{layer}.x.weight", [8, 64 + layer])]);
-        QuantizationScheme.TryParse("q4_k_s", out QuantizationScheme scheme);
+        Assert.True(QuantizationScheme.TryParse("q4_k_s", out QuantizationScheme scheme));
         IReadOnlyList<PlannedTensor> plan = QuantizationPlan.Of(checkpoint, new QuantizationOptions { Scheme = scheme });
         Assert.Equal(("Q5_0", "rows of 64 are not whole blocks of Q4_K"), (plan[0].DType.Name, plan[0].Reason));
         Assert.Equal(("F16", "rows of 65 are not whole blocks of Q4_K"), (plan[1].DType.Name, plan[1].Reason));

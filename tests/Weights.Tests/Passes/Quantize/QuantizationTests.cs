@@ -22,7 +22,7 @@ public class QuantizationTests
         using Checkpoint source = Format.Open(Fixtures.Path("quantize/tiny.safetensors"));
         using TemporaryFolder folder = new();
         ImportanceMatrix? matrix = importances is null ? null : Read(importances);
-        QuantizationScheme.TryParse(schemeName, out QuantizationScheme scheme);
+        Assert.True(QuantizationScheme.TryParse(schemeName, out QuantizationScheme scheme));
         QuantizedCheckpoint quantized = source.Quantize(new QuantizationOptions { Scheme = scheme, Importances = matrix }, []);
         Write(quantized.Checkpoint, folder.File("out.gguf"));
         using Checkpoint written = Format.Open(folder.File("out.gguf"));
@@ -97,7 +97,7 @@ public class QuantizationTests
     [InlineData("F4")]
     public void Read_in_any_pieces_the_bytes_and_the_errors_are_the_same(string name)
     {
-        DType.TryParse(name, out DType dtype);
+        Assert.True(DType.TryParse(name, out DType dtype));
         Tensor tensor = Sample();
         float[] importances = [.. Enumerable.Range(0, 512).Select(static column => 1 + (column % 7 / 3f))];
         QuantizationErrors whole = new();
