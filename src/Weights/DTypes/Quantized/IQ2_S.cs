@@ -33,12 +33,16 @@ namespace Weights.DTypes.Quantized
         public static void Decode(in IQ2_S block, Span<float> values)
         {
             float d = block._d.Value;
-            for (int index = 0; index < 32; index++)
+            for (int four = 0; four < 8; four++)
             {
-                int level = (block._levels[index / 4] >> (4 * (index / 2 % 2))) & 15;
-                float scale = d * (0.5f + level) * 0.25f;
-                int point = block._low[index] | (block._high[index / 4] >> (2 * (index % 4)) & 3) << 8;
-                CodeGrid.Decode(CodeGrid.IQ2_S[point], block._signs[index], scale, values.Slice(8 * index, 8));
+                int high = block._high[four];
+                int levels = block._levels[four];
+                for (int index = 4 * four; index < 4 * four + 4; index++)
+                {
+                    float scale = d * (0.5f + (levels >> (4 * (index / 2 % 2)) & 15)) * 0.25f;
+                    int point = block._low[index] | (high >> (2 * (index % 4)) & 3) << 8;
+                    CodeGrid.Decode(CodeGrid.IQ2_S[point], block._signs[index], scale, values.Slice(8 * index, 8));
+                }
             }
         }
 

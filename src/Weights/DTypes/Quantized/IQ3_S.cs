@@ -33,14 +33,18 @@ namespace Weights.DTypes.Quantized
         public static void Decode(in IQ3_S block, Span<float> values)
         {
             float d = block._d.Value;
-            for (int index = 0; index < 32; index++)
+            for (int group = 0; group < 8; group++)
             {
-                int level = (block._levels[index / 8] >> (4 * (index / 4 % 2))) & 15;
+                int level = (block._levels[group / 2] >> (4 * (group % 2))) & 15;
                 float scale = d * (1 + 2 * level);
-                int high = block._high[index / 4] >> (2 * (index % 4));
-                ulong levels = CodeGrid.IQ3_S[block._low[2 * index] | (high & 1) << 8]
-                    | (ulong)CodeGrid.IQ3_S[block._low[2 * index + 1] | (high & 2) << 7] << 32;
-                CodeGrid.Decode(levels, block._signs[index], scale, values.Slice(8 * index, 8));
+                int high = block._high[group];
+                for (int index = 4 * group; index < 4 * group + 4; index++)
+                {
+                    ulong levels = CodeGrid.IQ3_S[block._low[2 * index] | (high & 1) << 8]
+                        | (ulong)CodeGrid.IQ3_S[block._low[2 * index + 1] | (high & 2) << 7] << 32;
+                    CodeGrid.Decode(levels, block._signs[index], scale, values.Slice(8 * index, 8));
+                    high >>= 2;
+                }
             }
         }
 

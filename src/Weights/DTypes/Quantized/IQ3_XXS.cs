@@ -31,12 +31,16 @@ namespace Weights.DTypes.Quantized
         public static void Decode(in IQ3_XXS block, Span<float> values)
         {
             float d = block._d.Value;
-            for (int index = 0; index < 32; index++)
+            for (int group = 0; group < 8; group++)
             {
-                uint signs = block._signs[index / 4];
+                uint signs = block._signs[group];
                 float scale = d * (0.5f + (signs >> 28)) * 0.5f;
-                ulong levels = CodeGrid.IQ3_XXS[block._points[2 * index]] | (ulong)CodeGrid.IQ3_XXS[block._points[2 * index + 1]] << 32;
-                CodeGrid.Decode(levels, CodeGrid.WithParity(signs >> (7 * (index % 4))), scale, values.Slice(8 * index, 8));
+                for (int index = 4 * group; index < 4 * group + 4; index++)
+                {
+                    ulong levels = CodeGrid.IQ3_XXS[block._points[2 * index]] | (ulong)CodeGrid.IQ3_XXS[block._points[2 * index + 1]] << 32;
+                    CodeGrid.Decode(levels, CodeGrid.WithParity(signs), scale, values.Slice(8 * index, 8));
+                    signs >>= 7;
+                }
             }
         }
 
