@@ -5,6 +5,7 @@ internal sealed class DifferenceHistogram
 {
     private const int Exponents = 2048; // Of a double.
     private const int Bias = 1023;
+    private const int Special = Exponents - 1; // Of NaN and infinity.
     private const int Row = Exponents + 1; // And a place for what is not counted.
 
     // Differences of one size come one after the other: each waits for the count of the one before unless it has another table.
@@ -16,9 +17,20 @@ internal sealed class DifferenceHistogram
     public void Add(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
     {
         b = b[..a.Length];
+        Span<long> special = stackalloc long[Tables];
+        for (int table = 0; table < Tables; table++)
+        {
+            special[table] = _counts[(table * Row) + Special];
+        }
         for (int index = 0; index < a.Length; index++)
         {
-            Add(a[index], b[index], index);
+            bool isSame = BitConverter.SingleToInt32Bits(a[index]) == BitConverter.SingleToInt32Bits(b[index]);
+            Count((double)b[index] - a[index], isSame, index);
+        }
+        // The difference of two finite floats is finite as a double: what is not was NaN or infinite before.
+        for (int table = 0; table < Tables; table++)
+        {
+            _counts[(table * Row) + Special] = special[table];
         }
     }
 
@@ -28,7 +40,8 @@ internal sealed class DifferenceHistogram
         b = b[..a.Length];
         for (int index = 0; index < a.Length; index++)
         {
-            Add(a[index], b[index], index);
+            bool isCounted = BitConverter.DoubleToInt64Bits(a[index]) != BitConverter.DoubleToInt64Bits(b[index]) && double.IsFinite(a[index]) && double.IsFinite(b[index]);
+            Count(b[index] - a[index], !isCounted, index);
         }
     }
 
@@ -57,12 +70,11 @@ internal sealed class DifferenceHistogram
         return classes;
     }
 
-    private void Add(double a, double b, int index)
+    private void Count(double difference, bool isLeftOut, int index)
     {
         unchecked
         {
-            bool isCounted = BitConverter.DoubleToInt64Bits(a) != BitConverter.DoubleToInt64Bits(b) && double.IsFinite(a) && double.IsFinite(b);
-            int exponent = isCounted ? (int)(BitConverter.DoubleToUInt64Bits(b - a) >> 52) & (Exponents - 1) : Exponents;
+            int exponent = isLeftOut ? Exponents : (int)(BitConverter.DoubleToUInt64Bits(difference) >> 52) & (Exponents - 1);
             _counts[((index % Tables) * Row) + exponent]++;
         }
     }

@@ -57,6 +57,9 @@ public sealed record DifferenceStatistics
     /// <summary>How many changed numbers have a difference of which size.</summary>
     public required IReadOnlyList<long> Histogram { get; init; }
 
+    /// <summary>Σa² and Σb².</summary>
+    internal (double A, double B) Squares { get; init; }
+
     /// <summary>Share of the numbers that changed.</summary>
     public double ChangedShare => Count == 0 ? 0 : (double)Changed / Count;
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Weights.Passes.Diff;
 
@@ -8,11 +9,15 @@ namespace Weights.Passes.Diff;
 /// </summary>
 /// <remarks>
 /// Eight lanes of doubles, each with its own sums, added up in one order: pair i of a batch belongs to lane i mod 8. The scalar code is
-/// the specification, and the vector code gives the same bits. Products are rounded before they are added, as fused operations are not everywhere.
+/// the specification, and the vector code gives the same bits. Products are rounded before they are added, as fused operations are not everywhere;
+/// where a product is exact, that is the same.
 /// </remarks>
 internal sealed class DifferenceSums
 {
     private const int Lanes = 8;
+
+    // Pairs that are added by themselves if one of them is NaN or infinite.
+    private const int BlockPairs = 512;
 
     // Σ|b − a|, Σ(b − a)², Σa², Σb², Σab, eight lanes each.
     private readonly double[] _sums = new double[5 * Lanes];
@@ -138,6 +143,7 @@ internal sealed class DifferenceSums
             InfinitiesB = _infinitiesB,
             WorstIndex = _worstIndex < 0 ? null : _worstIndex,
             Histogram = _histogram?.ToClasses() ?? [],
+            Squares = (squaresA, squaresB),
         };
     }
 
@@ -199,6 +205,39 @@ internal sealed class DifferenceSums
         where TPairs : IPairs<T>
         where T : unmanaged
     {
+        Extremes extremes = new() { Worst = Vector256<double>.Zero };
+        long pairs = 0;
+        for (int start = 0; start < a.Length; start += BlockPairs)
+        {
+            int count = Math.Min(BlockPairs, a.Length - start);
+            if (TryAddBlock<TPairs, T>(a.Slice(start, count), b.Slice(start, count), tolerance, ref extremes))
+            {
+                pairs += count;
+                continue;
+            }
+            for (int index = start; index < start + count; index++)
+            {
+                AddPair(TPairs.Number(a[index]), TPairs.Number(b[index]), index % Lanes, first + index, tolerance);
+            }
+        }
+        long changed = pairs - extremes.Same;
+        _finite += pairs;
+        _changed += changed;
+        _beyond += tolerance.IsElementwise ? pairs - extremes.Within : 0;
+        Vector256<double> worst = extremes.Worst;
+        double largest = Math.Max(Math.Max(worst[0], worst[1]), Math.Max(worst[2], worst[3]));
+        // A pair that was added by itself may be as far apart, and come later than one that was not.
+        if (largest > _worst || (_worstIndex < 0 && changed > 0) || (largest == _worst && _worstIndex >= first))
+        {
+            FindWorst<TPairs, T>(a, b, first, largest);
+        }
+    }
+
+    // Adds nothing, and says so, where a number is NaN or infinite: its difference is so, too, and stays in the sum.
+    private bool TryAddBlock<TPairs, T>(ReadOnlySpan<T> a, ReadOnlySpan<T> b, Tolerance tolerance, ref Extremes extremes)
+        where TPairs : IPairs<T>
+        where T : unmanaged
+    {
         ref T startA = ref MemoryMarshal.GetReference(a);
         ref T startB = ref MemoryMarshal.GetReference(b);
         Span<Vector256<double>> sums = MemoryMarshal.Cast<double, Vector256<double>>(_sums.AsSpan());
@@ -207,66 +246,52 @@ internal sealed class DifferenceSums
         (Vector256<double> squaresALow, Vector256<double> squaresAHigh) = (sums[4], sums[5]);
         (Vector256<double> squaresBLow, Vector256<double> squaresBHigh) = (sums[6], sums[7]);
         (Vector256<double> productsLow, Vector256<double> productsHigh) = (sums[8], sums[9]);
-        Vector256<double> worst = Vector256<double>.Zero;
-        Vector256<long> same = Vector256<long>.Zero;
+        Vector256<double> worst = extremes.Worst;
+        Vector256<int> same = Vector256<int>.Zero;
         Vector256<long> within = Vector256<long>.Zero;
-        Vector256<double> toleranceAbsolute = Vector256.Create(tolerance.Absolute);
-        Vector256<double> toleranceRelative = Vector256.Create(tolerance.Relative);
-        long special = 0;
+        bool isElementwise = tolerance.IsElementwise;
         for (int index = 0; index < a.Length; index += Lanes)
         {
-            (Vector256<double> aLow, Vector256<double> aHigh) = TPairs.Load(ref startA, index);
-            (Vector256<double> bLow, Vector256<double> bHigh) = TPairs.Load(ref startB, index);
-            // x − x is 0 for finite numbers and NaN for the others; a NaN stays in the sum.
-            Vector256<double> finite = (aLow - aLow) + (bLow - bLow) + (aHigh - aHigh) + (bHigh - bHigh);
-            if (!Vector256.EqualsAll(finite, Vector256<double>.Zero))
-            {
-                sums[0] = absoluteLow; sums[1] = absoluteHigh; sums[2] = squaresLow; sums[3] = squaresHigh; sums[4] = squaresALow;
-                sums[5] = squaresAHigh; sums[6] = squaresBLow; sums[7] = squaresBHigh; sums[8] = productsLow; sums[9] = productsHigh;
-                for (int lane = 0; lane < Lanes; lane++)
-                {
-                    AddPair(TPairs.Number(a[index + lane]), TPairs.Number(b[index + lane]), lane, first + index + lane, tolerance);
-                }
-                absoluteLow = sums[0]; absoluteHigh = sums[1]; squaresLow = sums[2]; squaresHigh = sums[3]; squaresALow = sums[4];
-                squaresAHigh = sums[5]; squaresBLow = sums[6]; squaresBHigh = sums[7]; productsLow = sums[8]; productsHigh = sums[9];
-                special += Lanes;
-                continue;
-            }
-            Vector256<double> differenceLow = bLow - aLow;
-            Vector256<double> differenceHigh = bHigh - aHigh;
-            Vector256<double> distanceLow = Vector256.Abs(differenceLow);
-            Vector256<double> distanceHigh = Vector256.Abs(differenceHigh);
-            absoluteLow += distanceLow;
-            absoluteHigh += distanceHigh;
-            squaresLow += differenceLow * differenceLow;
-            squaresHigh += differenceHigh * differenceHigh;
-            squaresALow += aLow * aLow;
-            squaresAHigh += aHigh * aHigh;
-            squaresBLow += bLow * bLow;
-            squaresBHigh += bHigh * bHigh;
-            productsLow += aLow * bLow;
-            productsHigh += aHigh * bHigh;
-            worst = Vector256.MaxNative(worst, Vector256.MaxNative(distanceLow, distanceHigh));
-            same += Vector256.Equals(aLow.AsInt64(), bLow.AsInt64()) + Vector256.Equals(aHigh.AsInt64(), bHigh.AsInt64());
-            if (tolerance.IsElementwise)
-            {
-                within += Vector256.LessThanOrEqual(distanceLow, toleranceAbsolute + (toleranceRelative * Vector256.Abs(aLow))).AsInt64()
-                    + Vector256.LessThanOrEqual(distanceHigh, toleranceAbsolute + (toleranceRelative * Vector256.Abs(aHigh))).AsInt64();
-            }
+            // One half after the other, so that all of it stays in sixteen registers.
+            Vector256<double> left = TPairs.LoadLow(ref startA, index);
+            Vector256<double> right = TPairs.LoadLow(ref startB, index);
+            Vector256<double> difference = right - left;
+            Vector256<double> distance = Vector256.Abs(difference);
+            absoluteLow += distance;
+            squaresLow += difference * difference;
+            squaresALow = TPairs.MultiplyAdd(left, left, squaresALow);
+            squaresBLow = TPairs.MultiplyAdd(right, right, squaresBLow);
+            productsLow = TPairs.MultiplyAdd(left, right, productsLow);
+            worst = Vector256.MaxNative(worst, distance);
+            within += isElementwise ? Within(left, distance, tolerance) : default;
+            left = TPairs.LoadHigh(ref startA, index);
+            right = TPairs.LoadHigh(ref startB, index);
+            difference = right - left;
+            distance = Vector256.Abs(difference);
+            absoluteHigh += distance;
+            squaresHigh += difference * difference;
+            squaresAHigh = TPairs.MultiplyAdd(left, left, squaresAHigh);
+            squaresBHigh = TPairs.MultiplyAdd(right, right, squaresBHigh);
+            productsHigh = TPairs.MultiplyAdd(left, right, productsHigh);
+            worst = Vector256.MaxNative(worst, distance);
+            within += isElementwise ? Within(left, distance, tolerance) : default;
+            same += TPairs.Same(ref startA, ref startB, index);
+        }
+        // x − x is 0 for finite numbers and NaN for the others.
+        if (!Vector256.EqualsAll((absoluteLow - absoluteLow) + (absoluteHigh - absoluteHigh), Vector256<double>.Zero))
+        {
+            return false;
         }
         sums[0] = absoluteLow; sums[1] = absoluteHigh; sums[2] = squaresLow; sums[3] = squaresHigh; sums[4] = squaresALow;
         sums[5] = squaresAHigh; sums[6] = squaresBLow; sums[7] = squaresBHigh; sums[8] = productsLow; sums[9] = productsHigh;
-        long pairs = a.Length - special;
-        _finite += pairs;
-        _changed += pairs + Vector256.Sum(same); // A lane that holds is −1.
-        _beyond += tolerance.IsElementwise ? pairs + Vector256.Sum(within) : 0;
-        double largest = Math.Max(Math.Max(worst[0], worst[1]), Math.Max(worst[2], worst[3]));
-        // A pair that was added by itself may be as far apart, and come later than one that was not.
-        if (largest > _worst || (_worstIndex < 0 && pairs + Vector256.Sum(same) > 0) || (largest == _worst && _worstIndex >= first))
-        {
-            FindWorst<TPairs, T>(a, b, first, largest);
-        }
+        extremes.Worst = worst;
+        extremes.Same -= Vector256.Sum(same) / TPairs.LanesOfSame; // A lane that holds is −1.
+        extremes.Within -= Vector256.Sum(within);
+        return true;
     }
+
+    private static Vector256<long> Within(Vector256<double> left, Vector256<double> distance, Tolerance tolerance) =>
+        Vector256.LessThanOrEqual(distance, Vector256.Create(tolerance.Absolute) + (Vector256.Create(tolerance.Relative) * Vector256.Abs(left))).AsInt64();
 
     // Where in a batch the largest difference is; batches with a new one get rare soon.
     private void FindWorst<TPairs, T>(ReadOnlySpan<T> a, ReadOnlySpan<T> b, long first, double largest)
@@ -287,25 +312,63 @@ internal sealed class DifferenceSums
         }
     }
 
+    // What blocks have besides sums.
+    private struct Extremes
+    {
+        public Vector256<double> Worst;
+        public long Same;
+        public long Within;
+    }
+
     private interface IPairs<T>
         where T : unmanaged
     {
-        static abstract (Vector256<double> Low, Vector256<double> High) Load(ref T start, int index);
+        // Lanes of Same for each pair.
+        static abstract int LanesOfSame { get; }
+
+        static abstract Vector256<double> LoadLow(ref T start, int index);
+
+        static abstract Vector256<double> LoadHigh(ref T start, int index);
+
+        static abstract Vector256<int> Same(ref T startA, ref T startB, int index);
+
+        static abstract Vector256<double> MultiplyAdd(Vector256<double> left, Vector256<double> right, Vector256<double> sum);
 
         static abstract double Number(T value);
     }
 
     private readonly struct FloatPairs : IPairs<float>
     {
-        public static (Vector256<double> Low, Vector256<double> High) Load(ref float start, int index) => Vector256.Widen(Vector256.LoadUnsafe(ref start, (nuint)index));
+        public static int LanesOfSame => 1;
+
+        public static Vector256<double> LoadLow(ref float start, int index) => Widen(Vector128.LoadUnsafe(ref start, (nuint)index));
+
+        public static Vector256<double> LoadHigh(ref float start, int index) => Widen(Vector128.LoadUnsafe(ref start, (nuint)index + 4));
+
+        public static Vector256<int> Same(ref float startA, ref float startB, int index) =>
+            Vector256.Equals(Vector256.LoadUnsafe(ref startA, (nuint)index).AsInt32(), Vector256.LoadUnsafe(ref startB, (nuint)index).AsInt32());
+
+        // The product of two floats is a double: fused or not, only the sum is rounded.
+        public static Vector256<double> MultiplyAdd(Vector256<double> left, Vector256<double> right, Vector256<double> sum) => Vector256.FusedMultiplyAdd(left, right, sum);
 
         public static double Number(float value) => value;
+
+        private static Vector256<double> Widen(Vector128<float> numbers) => Avx.IsSupported ? Avx.ConvertToVector256Double(numbers) : Vector256.WidenLower(numbers.ToVector256());
     }
 
     private readonly struct DoublePairs : IPairs<double>
     {
-        public static (Vector256<double> Low, Vector256<double> High) Load(ref double start, int index) =>
-            (Vector256.LoadUnsafe(ref start, (nuint)index), Vector256.LoadUnsafe(ref start, (nuint)index + 4));
+        public static int LanesOfSame => 2;
+
+        public static Vector256<double> LoadLow(ref double start, int index) => Vector256.LoadUnsafe(ref start, (nuint)index);
+
+        public static Vector256<double> LoadHigh(ref double start, int index) => Vector256.LoadUnsafe(ref start, (nuint)index + 4);
+
+        public static Vector256<int> Same(ref double startA, ref double startB, int index) =>
+            Vector256.Equals(LoadLow(ref startA, index).AsInt64(), LoadLow(ref startB, index).AsInt64()).AsInt32()
+            + Vector256.Equals(LoadHigh(ref startA, index).AsInt64(), LoadHigh(ref startB, index).AsInt64()).AsInt32();
+
+        public static Vector256<double> MultiplyAdd(Vector256<double> left, Vector256<double> right, Vector256<double> sum) => sum + (left * right);
 
         public static double Number(double value) => value;
     }

@@ -12,6 +12,8 @@ internal sealed class PairReader(string fileA, string fileB)
     // Two batches of doubles, two of bytes, and what is read ahead stay in the second-level cache.
     private const int BatchElements = 1 << 15;
 
+    private const int ProbeBytes = 1 << 12;
+
     private readonly byte[] _bytesA = new byte[BatchElements * 16];
     private readonly byte[] _bytesB = new byte[BatchElements * 16];
     private float[] _floatsA = [];
@@ -23,10 +25,11 @@ internal sealed class PairReader(string fileA, string fileB)
     public bool AreSame(Tensor a, Tensor b, long chunk)
     {
         (long start, long end) = Range(a, chunk);
-        int batch = _bytesA.Length;
-        for (long offset = start; offset < end; offset += batch)
+        int length = 0;
+        for (long offset = start; offset < end; offset += length)
         {
-            int length = (int)Math.Min(batch, end - offset);
+            // What differs mostly does so soon, and is read again then.
+            length = (int)Math.Min(offset == start ? ProbeBytes : _bytesA.Length, end - offset);
             Read(a, fileA, offset, _bytesA.AsSpan(0, length));
             Read(b, fileB, offset, _bytesB.AsSpan(0, length));
             if (!_bytesA.AsSpan(0, length).SequenceEqual(_bytesB.AsSpan(0, length)))
