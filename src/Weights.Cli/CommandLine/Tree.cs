@@ -29,6 +29,7 @@ internal static class Tree
             Commands.Convert.Create(session),
             Graft.Create(session),
             Quantize.Create(session),
+            Dequantize.Create(session),
             ChecksumCommand.Create(session),
             Verify.Create(session),
             Diff.Create(session),

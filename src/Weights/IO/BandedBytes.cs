@@ -1,0 +1,77 @@
+namespace Weights.IO;
+
+/// <summary>
+/// Bytes that are dear to make in small pieces and cheaper in large ones, such as rows of a matrix that lies in columns: whoever reads them from the
+/// beginning to the end has them made <see cref="BandBytes"/> at a time; any other read goes straight to them.
+/// </summary>
+public sealed class BandedBytes : ByteSource
+{
+    // A chunk of 1 MiB may have 18 rows of a wide matrix, 16 MiB have 292: pieces of columns that are worth reading.
+    private const int BandBytes = 16 << 20;
+
+    private readonly ByteSource _source;
+    private Band? _band;
+
+    private BandedBytes(ByteSource source) => _source = source;
+
+    /// <inheritdoc/>
+    public override long Length => _source.Length;
+
+    /// <inheritdoc/>
+    public override bool ReadsForward => true;
+
+    /// <summary>The same bytes; the source itself where one chunk has all of them.</summary>
+    public static ByteSource Create(ByteSource source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return source.Length <= ChunkBytes ? source : new BandedBytes(source);
+    }
+
+    /// <inheritdoc/>
+    protected override void ReadCore(long offset, Span<byte> destination)
+    {
+        // Whoever takes the band has it alone; others meanwhile read without.
+        Band? band = Interlocked.Exchange(ref _band, null);
+        if (offset == 0)
+        {
+            band ??= new Band((int)Math.Min(BandBytes, Length));
+            band.Start = band.Filled = 0;
+        }
+        else if (band is null || offset != band.Next)
+        {
+            // A read from somewhere else does not end the one that goes on.
+            _source.Read(offset, destination);
+            _band = band;
+            return;
+        }
+        band.Next = offset + destination.Length;
+        while (!destination.IsEmpty)
+        {
+            long skip = offset - band.Start;
+            if (skip >= band.Filled)
+            {
+                (band.Start, band.Filled, skip) = (offset, (int)Math.Min(band.Bytes.Length, Length - offset), 0);
+                _source.Read(offset, band.Bytes.AsSpan(0, band.Filled));
+            }
+            int taken = (int)Math.Min(destination.Length, band.Filled - skip);
+            band.Bytes.AsSpan((int)skip, taken).CopyTo(destination);
+            destination = destination[taken..];
+            offset += taken;
+        }
+        _band = offset < Length ? band : null;
+    }
+
+    private sealed class Band(int bytes)
+    {
+        public byte[] Bytes { get; } = GC.AllocateUninitializedArray<byte>(bytes);
+
+        /// <summary>Where it begins in the source.</summary>
+        public long Start { get; set; }
+
+        /// <summary>Bytes of it that have been made.</summary>
+        public int Filled { get; set; }
+
+        /// <summary>Where whoever reads it goes on.</summary>
+        public long Next { get; set; }
+    }
+}

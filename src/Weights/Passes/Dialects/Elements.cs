@@ -1,0 +1,115 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+using Weights.DTypes;
+
+namespace Weights.Passes.Dialects;
+
+/// <summary>Numbers in a fixed order, whatever they are stored as, read as floats that hold them exactly. From any thread.</summary>
+internal abstract class Elements
+{
+    /// <summary>The numbers from index <paramref name="first"/> on.</summary>
+    public abstract void Read(long first, Span<float> values);
+
+    /// <summary>As <see cref="ByteSource.ReadsForward"/>.</summary>
+    public virtual bool ReadsForward => false;
+}
+
+/// <summary>The elements of a tensor, of any type whose numbers are floats.</summary>
+internal sealed class TensorElements : Elements
+{
+    private readonly Tensor _tensor;
+    private readonly BlockConversion? _convert;
+    private readonly float[]? _table;
+
+    public TensorElements(Tensor tensor)
+    {
+        _tensor = tensor;
+        // 256 numbers are looked up faster than they are worked out.
+        _table = tensor.DType.BlockBytes == 1 ? Table(tensor.DType) : null;
+        _convert = tensor.DType == DType.F32 ? null : Conversion.Between(tensor.DType, DType.F32);
+    }
+
+    public override bool ReadsForward => _tensor.Bytes.ReadsForward;
+
+    public override void Read(long first, Span<float> values)
+    {
+        int size = _tensor.DType.BlockBytes;
+        if (size == sizeof(float) && _convert is null)
+        {
+            _tensor.Bytes.Read(first * size, MemoryMarshal.AsBytes(values));
+            return;
+        }
+        byte[] bytes = ArrayPool<byte>.Shared.Rent(values.Length * size);
+        try
+        {
+            Span<byte> read = bytes.AsSpan(0, values.Length * size);
+            _tensor.Bytes.Read(first * size, read);
+            if (_table is null)
+            {
+                _convert!(read, MemoryMarshal.AsBytes(values));
+                return;
+            }
+            for (int index = 0; index < values.Length; index++)
+            {
+                values[index] = _table[read[index]];
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(bytes);
+        }
+    }
+
+    private static float[] Table(DType dtype)
+    {
+        float[] table = new float[256];
+        byte[] bytes = [.. Enumerable.Range(0, table.Length).Select(static value => (byte)value)];
+        Conversion.Between(dtype, DType.F32)(bytes, MemoryMarshal.AsBytes(table.AsSpan()));
+        return table;
+    }
+}
+
+/// <summary>Two numbers in each byte, out of sixteen.</summary>
+/// <param name="bytes">The bytes.</param>
+/// <param name="table">The sixteen numbers.</param>
+/// <param name="isHighFirst">Whether the higher four bits are the earlier number.</param>
+internal sealed class NibbleElements(ByteSource bytes, float[] table, bool isHighFirst) : Elements
+{
+    public override bool ReadsForward => bytes.ReadsForward;
+
+    public override void Read(long first, Span<float> values)
+    {
+        long start = first / 2;
+        int length = (int)(((first + values.Length + 1) / 2) - start);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            bytes.Read(start, buffer.AsSpan(0, length));
+            int place = (int)(first % 2);
+            int flip = isHighFirst ? 1 : 0;
+            for (int index = 0; index < values.Length; index++, place++)
+            {
+                values[index] = table[(buffer[place >> 1] >> (((place & 1) ^ flip) << 2)) & 15];
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}
+
+/// <summary>Numbers that others are scaled by, themselves scaled or moved by one number.</summary>
+/// <param name="elements">The numbers.</param>
+/// <param name="change">From a number to what it stands for.</param>
+internal sealed class ChangedElements(Elements elements, Func<float, float> change) : Elements
+{
+    public override void Read(long first, Span<float> values)
+    {
+        elements.Read(first, values);
+        foreach (ref float value in values)
+        {
+            value = change(value);
+        }
+    }
+}

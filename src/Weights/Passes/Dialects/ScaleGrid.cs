@@ -1,0 +1,81 @@
+namespace Weights.Passes.Dialects;
+
+/// <summary>
+/// Numbers that each belong to a block of a matrix, or of each of several matrices: one for all of it, for each row, for each group of columns of a row, or for each
+/// block of rows and columns.
+/// </summary>
+/// <param name="Rows">Rows of the grid, for each matrix.</param>
+/// <param name="Columns">Its columns.</param>
+/// <param name="BlockRows">Rows of the matrix that share a row of it; the last block may have fewer.</param>
+/// <param name="BlockColumns">Columns that share a column of it; the last block may have fewer.</param>
+internal sealed record ScaleGrid(long Rows, long Columns, long BlockRows, long BlockColumns)
+{
+    private const int UsualBlock = 128; // Of DeepSeek-V3, and of all that followed.
+
+    /// <summary>How the grid lies over a matrix, for people: <c>a scale per channel</c>.</summary>
+    public required string Description { get; init; }
+
+    /// <summary>The grid of scales of a weight, by its shape.</summary>
+    /// <param name="scales">The scales, as many matrices as there are of weights.</param>
+    /// <param name="weight">Shape of the weight: rows and columns, and matrices before them.</param>
+    /// <param name="config">Knows the size of blocks, where they do not fit exactly.</param>
+    /// <exception cref="WeightFileException"><see cref="Fault.Corrupt"/>: the shape is that of no grid over the weight.</exception>
+    public static ScaleGrid Of(Tensor scales, Shape weight, QuantizationConfig config)
+    {
+        (long rows, long columns) = (weight[weight.Rank - 2], weight[weight.Rank - 1]);
+        long matrices = rows * columns == 0 ? 1 : weight.ElementCount / (rows * columns);
+        if (scales.Shape.ElementCount == 1 && matrices == 1)
+        {
+            return Over(1, 1, rows, columns, "one scale");
+        }
+        if (matrices > 1 && scales.Shape.ElementCount == matrices)
+        {
+            return Over(1, 1, rows, columns, "a scale per matrix");
+        }
+        ReadOnlySpan<long> shape = scales.Shape.Dimensions;
+        if (weight.Rank == 2 && shape.Length == 1 && shape[0] == rows)
+        {
+            return Over(rows, 1, 1, columns, "a scale per channel");
+        }
+        if (shape.Length != weight.Rank || !shape[..^2].SequenceEqual(weight.Dimensions[..^2]) || shape.Contains(0) || shape[^2] > rows || shape[^1] > columns)
+        {
+            throw Misfit(scales, weight);
+        }
+        (long high, long wide) = (shape[^2], shape[^1]);
+        if (high == rows && wide == 1)
+        {
+            return Over(high, wide, 1, columns, "a scale per channel");
+        }
+        if (high == rows || high == 1)
+        {
+            long group = BlockSize(columns, wide, config.GroupSize, config.Block?.Columns) ?? throw Misfit(scales, weight);
+            return Over(high, wide, high == 1 ? rows : 1, group, $"groups of {group}");
+        }
+        long? blockRows = BlockSize(rows, high, config.Block?.Rows, UsualBlock);
+        long? blockColumns = BlockSize(columns, wide, config.Block?.Columns, UsualBlock);
+        return blockRows is null || blockColumns is null ? throw Misfit(scales, weight) : Over(high, wide, blockRows.Value, blockColumns.Value, $"blocks of {blockRows} by {blockColumns}");
+    }
+
+    /// <summary>The row of the grid, of all matrices', to which a row of the weight belongs.</summary>
+    public long RowOf(long row, long rowsPerMatrix)
+    {
+        (long matrix, long within) = Math.DivRem(row, rowsPerMatrix);
+        return (matrix * Rows) + (within / BlockRows);
+    }
+
+    private static ScaleGrid Over(long rows, long columns, long blockRows, long blockColumns, string description) => new(rows, columns, blockRows, blockColumns) { Description = description };
+
+    // What a configuration says counts if it fits; else what divides exactly; else the usual size if that fits.
+    private static long? BlockSize(long length, long blocks, params ReadOnlySpan<long?> sizes)
+    {
+        bool Fits(long? size) => size is { } block and > 0 && (length + block - 1) / block == blocks;
+        if (Fits(sizes[0]))
+        {
+            return sizes[0];
+        }
+        return length % blocks == 0 ? length / blocks : Fits(sizes[1]) ? sizes[1] : null;
+    }
+
+    private static WeightFileException Misfit(Tensor scales, Shape weight) =>
+        new(Fault.Corrupt, $"has shape {scales.Shape}, which is no grid of scales for a weight of shape {weight}", tensor: scales.Name);
+}
