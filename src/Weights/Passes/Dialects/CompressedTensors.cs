@@ -63,6 +63,7 @@ internal sealed class CompressedTensors : Dialect
         bool isPowers = IsPowers(scales);
         Elements factors = isPowers ? Powers(scales) : new TensorElements(scales);
         ScaleGrid grid = ScaleGrid.Of(scales, weight.Shape, tensors.Config);
+        grid = isPowers ? grid.InGroupsOf(32, scales) : grid;
         Tensor? zeroPoints = tensors.Find(weight.Name + "_zero_point");
         if (zeroPoints is not null)
         {
@@ -89,6 +90,7 @@ internal sealed class CompressedTensors : Dialect
             Parts = [.. new[] { weight, scales, zeroPoints, anyOrder }.OfType<Tensor>()],
             Tensor = bytes.Tensor(weight.Name, weight.Shape),
             DType = isPowers ? DType.BF16 : scales.DType,
+            Assumption = grid.Assumption,
         };
     }
 
@@ -139,7 +141,7 @@ internal sealed class CompressedTensors : Dialect
         {
             RequireType(scales, DType.F8E4M3);
         }
-        ScaleGrid grid = ScaleGrid.Of(scales, shape, tensors.Config);
+        ScaleGrid grid = ScaleGrid.Of(scales, shape, tensors.Config).InGroupsOf(isPowers ? 32 : 16, scales);
         float divisor = whole is null ? 1 : Single(whole);
         ScaledBytes bytes = new(isPowers ? DType.BF16 : DType.F32)
         {

@@ -33,7 +33,7 @@ internal sealed class ModelOpt : Dialect
         RequireType(scales, DType.F8E4M3);
         float factor = CompressedTensors.Single(whole);
         Shape shape = new(packed.Shape[0], packed.Shape[1] * 2);
-        ScaleGrid grid = ScaleGrid.Of(scales, shape, tensors.Config);
+        ScaleGrid grid = ScaleGrid.Of(scales, shape, tensors.Config).InGroupsOf(16, scales);
         ScaledBytes bytes = new(DType.F32)
         {
             Rows = shape[0],

@@ -15,12 +15,16 @@ internal sealed record ScaleGrid(long Rows, long Columns, long BlockRows, long B
     /// <summary>How the grid lies over a matrix, for people: <c>a scale per channel</c>.</summary>
     public required string Description { get; init; }
 
+    /// <summary>What had to be taken for granted; null where there was no choice.</summary>
+    public string? Assumption { get; private init; }
+
     /// <summary>The grid of scales of a weight, by its shape.</summary>
     /// <param name="scales">The scales, as many matrices as there are of weights.</param>
     /// <param name="weight">Shape of the weight: rows and columns, and matrices before them.</param>
     /// <param name="config">Knows the size of blocks, where they do not fit exactly.</param>
+    /// <param name="isBlocks">Whether a grid of one row is one of blocks, and not of groups of columns that all rows share.</param>
     /// <exception cref="WeightFileException"><see cref="Fault.Corrupt"/>: the shape is that of no grid over the weight.</exception>
-    public static ScaleGrid Of(Tensor scales, Shape weight, QuantizationConfig config)
+    public static ScaleGrid Of(Tensor scales, Shape weight, QuantizationConfig config, bool isBlocks = false)
     {
         (long rows, long columns) = (weight[weight.Rank - 2], weight[weight.Rank - 1]);
         long matrices = rows * columns == 0 ? 1 : weight.ElementCount / (rows * columns);
@@ -46,15 +50,30 @@ internal sealed record ScaleGrid(long Rows, long Columns, long BlockRows, long B
         {
             return Over(high, wide, 1, columns, "a scale per channel");
         }
-        if (high == rows || high == 1)
+        bool isSaid = config.Block is { } block && Fits(rows, high, block.Rows) && Fits(columns, wide, block.Columns);
+        if (!isBlocks && !isSaid && (high == rows || high == 1))
         {
-            long group = BlockSize(columns, wide, config.GroupSize, config.Block?.Columns) ?? throw Misfit(scales, weight);
+            // What the configuration says counts if it fits; there may be groups of several sizes.
+            long group = Fits(columns, wide, config.GroupSize) ? config.GroupSize!.Value
+                : columns % wide == 0 ? columns / wide
+                : throw Misfit(scales, weight);
             return Over(high, wide, high == 1 ? rows : 1, group, $"groups of {group}");
         }
-        long? blockRows = BlockSize(rows, high, config.Block?.Rows, UsualBlock);
-        long? blockColumns = BlockSize(columns, wide, config.Block?.Columns, UsualBlock);
-        return blockRows is null || blockColumns is null ? throw Misfit(scales, weight) : Over(high, wide, blockRows.Value, blockColumns.Value, $"blocks of {blockRows} by {blockColumns}");
+        (long blockRows, long blockColumns) = config.Block ?? Guess(rows, columns, high, wide);
+        if (!Fits(rows, high, blockRows) || !Fits(columns, wide, blockColumns))
+        {
+            throw Misfit(scales, weight);
+        }
+        ScaleGrid grid = Over(high, wide, blockRows, blockColumns, $"blocks of {blockRows} by {blockColumns}");
+        bool isCertain = config.Block is not null || (rows % blockRows == 0 && columns % blockColumns == 0);
+        return isCertain ? grid : grid with { Assumption = $"no configuration says how large blocks are: taken as {blockRows} by {blockColumns}; --config names the file that does" };
     }
+
+    /// <summary>The grid, if its groups have so many columns.</summary>
+    /// <exception cref="WeightFileException"><see cref="Fault.Corrupt"/>: they have not.</exception>
+    public ScaleGrid InGroupsOf(long columns, Tensor scales) => BlockRows == 1 && BlockColumns == columns
+        ? this
+        : throw new WeightFileException(Fault.Corrupt, $"has {Description}, where groups of {columns} should be", tensor: scales.Name);
 
     /// <summary>The row of the grid, of all matrices', to which a row of the weight belongs.</summary>
     public long RowOf(long row, long rowsPerMatrix)
@@ -65,16 +84,11 @@ internal sealed record ScaleGrid(long Rows, long Columns, long BlockRows, long B
 
     private static ScaleGrid Over(long rows, long columns, long blockRows, long blockColumns, string description) => new(rows, columns, blockRows, blockColumns) { Description = description };
 
-    // What a configuration says counts if it fits; else what divides exactly; else the usual size if that fits.
-    private static long? BlockSize(long length, long blocks, params ReadOnlySpan<long?> sizes)
-    {
-        bool Fits(long? size) => size is { } block and > 0 && (length + block - 1) / block == blocks;
-        if (Fits(sizes[0]))
-        {
-            return sizes[0];
-        }
-        return length % blocks == 0 ? length / blocks : Fits(sizes[1]) ? sizes[1] : null;
-    }
+    private static bool Fits(long length, long blocks, long? size) => size is { } block && (length + block - 1) / block == blocks;
+
+    // The usual blocks where they fit; else those that divide exactly.
+    private static (long Rows, long Columns) Guess(long rows, long columns, long high, long wide) =>
+        Fits(rows, high, UsualBlock) && Fits(columns, wide, UsualBlock) ? (UsualBlock, UsualBlock) : (rows / high, columns / wide);
 
     private static WeightFileException Misfit(Tensor scales, Shape weight) =>
         new(Fault.Corrupt, $"has shape {scales.Shape}, which is no grid of scales for a weight of shape {weight}", tensor: scales.Name);

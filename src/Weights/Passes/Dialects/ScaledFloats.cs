@@ -6,8 +6,8 @@ namespace Weights.Passes.Dialects;
 /// weight            F8_E4M3 [out, in]
 /// weight_scale_inv  F32 [out / 128, in / 128]   rounded up; or of other blocks, or one for all
 /// </code>
-/// weight · scale, as F32, rounded to BF16 in the end; the name notwithstanding, nothing is divided. There may be matrices before the rows, as of experts. The size of a block is what divides
-/// exactly, or what <c>weight_block_size</c> says, or 128. Source: <c>weight_dequant</c> in https://github.com/deepseek-ai/DeepSeek-V3/blob/main/inference/kernel.py, which
+/// weight · scale, as F32, rounded to BF16 in the end; the name notwithstanding, nothing is divided. There may be matrices before the rows, as of experts. The size of a block is what
+/// <c>weight_block_size</c> says; else 128 if that fits, or what divides exactly. Source: <c>weight_dequant</c> in https://github.com/deepseek-ai/DeepSeek-V3/blob/main/inference/kernel.py, which
 /// <c>fp8_cast_bf16.py</c> calls with BF16 as the type to return.
 /// </summary>
 internal sealed class ScaledFloats : Dialect
@@ -35,7 +35,7 @@ internal sealed class ScaledFloats : Dialect
         {
             throw Broken(weight, $"has shape {weight.Shape}, where a matrix should be");
         }
-        ScaleGrid grid = ScaleGrid.Of(scales, weight.Shape, tensors.Config);
+        ScaleGrid grid = ScaleGrid.Of(scales, weight.Shape, tensors.Config, isBlocks: true);
         long columns = weight.Shape[weight.Shape.Rank - 1];
         ScaledBytes bytes = new(DType.F32)
         {
@@ -53,6 +53,7 @@ internal sealed class ScaledFloats : Dialect
             Parts = [weight, scales],
             Tensor = bytes.Tensor(weight.Name, weight.Shape),
             DType = DType.BF16,
+            Assumption = grid.Assumption,
         };
     }
 }
