@@ -9,7 +9,7 @@ internal sealed partial class PickleMachine
     private const int JudgedAtATime = 1 << 12;
 
     // Of a stream with more names than are nodes of their own.
-    private readonly Dictionary<PickleName, PickleGlobal> _named = [];
+    private readonly PickleNames<PickleGlobal> _named = new();
     private readonly HashSet<PickleGlobal> _standIns = [];
     private int _builds; // Since calls were judged.
 
@@ -183,10 +183,15 @@ internal sealed partial class PickleMachine
         {
             foreach (PickleGlobal global in _globals)
             {
-                _named.TryAdd(new(global.Module, global.Name, global.IsComputed), global);
+                PickleName own = new(global.Module, global.Name, global.IsComputed);
+                if (_named.Find(own) is null)
+                {
+                    _named.Add(own, global);
+                }
             }
         }
-        if (!_named.TryGetValue(new(module, name, isComputed), out PickleGlobal? known))
+        PickleGlobal? known = _named.Find(new(module, name, isComputed));
+        if (known is null)
         {
             known = Judge.StandIn(module, name, isComputed);
             if (known is null)

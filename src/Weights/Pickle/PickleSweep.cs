@@ -22,7 +22,7 @@ internal sealed class PickleSweep
     private readonly int _windowBytes;
     private readonly Dictionary<uint, Place> _memo = new(SeededHash.Instance);
     private readonly List<PickleGlobal> _globals = [];
-    private readonly Dictionary<PickleName, PickleGlobal> _named = [];
+    private readonly PickleNames<PickleGlobal> _named = new();
     private ByteSource _source;
     private byte[] _window = [];
     private long _end;
@@ -350,13 +350,15 @@ internal sealed class PickleSweep
         if (module is not null && name is not null && IsName(module) && IsName(name))
         {
             HasStatedNames = true;
-            if (_named.TryGetValue(new(module, name), out PickleGlobal? known))
+            if (_named.Find(new(module, name)) is { } known)
             {
                 known.Repeats++;
             }
             else if (!IsFull())
             {
-                _globals.Add(_named[new(module, name)] = new PickleGlobal(module, name, at));
+                PickleGlobal global = new(module, name, at);
+                _globals.Add(global);
+                _named.Add(new(module, name), global);
             }
         }
     }

@@ -10,7 +10,7 @@ internal sealed class KnownNames(Findings findings)
     // Distinct names that are looked up once; thousands of classes are in no honest file.
     private const int MostKnown = 1 << 14;
 
-    private readonly Dictionary<PickleName, Known> _known = [];
+    private readonly PickleNames<Known> _known = new();
     private readonly Known _restThatExecutes = new(new(Verdict.Executes, Findings.RestReason), isRest: true);
     private readonly Known _restUnknown = new(new(Verdict.Unknown, Findings.RestReason), isRest: true);
     private PickleGlobal? _last;
@@ -71,11 +71,11 @@ internal sealed class KnownNames(Findings findings)
             return VerdictOf(first.Module, first.Name, first.IsComputed).Verdict == Verdict.Executes ? _restThatExecutes : _restUnknown;
         }
         // Of a computed name, the text says nothing.
-        if (!global.IsComputed && _known.TryGetValue(new(global.Module, global.Name), out Known? known))
+        if (!global.IsComputed && _known.Find(new(global.Module, global.Name)) is { } found)
         {
-            return known;
+            return found;
         }
-        known = new Known(NameJudge.Judge(global.Module, global.Name, global.IsComputed, AreOfTorchScript));
+        Known known = new Known(NameJudge.Judge(global.Module, global.Name, global.IsComputed, AreOfTorchScript));
         if (global.IsComputed)
         {
             return known;
