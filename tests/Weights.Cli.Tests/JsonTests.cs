@@ -78,6 +78,7 @@ public sealed class JsonTests : IDisposable
             ("weights/formats/1", ["formats", "--json"]),
             ("weights/checksum/1", ["checksum", file, "--json"]),
             ("weights/verify/1", ["verify", Fixtures.Path("cli/graft/tuned.safetensors"), Manifest(Fixtures.Path("cli/graft/trained.safetensors")), "--json"]),
+            ("weights/dequantize/1", ["dequantize", Fixtures.Path("dialects/bnb-nf4"), "plain.safetensors", "--json"]),
             ("weights/scan/1", ["scan", Fixtures.Path("scan/broken/payload-before-break.pkl"), Fixtures.Path("scan/clean/two-pickles.pkl"), "--json"]),
         ])
         {

@@ -96,6 +96,28 @@ public class MemoryTests
         Assert.Equal([0x00, 0x3C, .. new byte[31], 127], end);
     }
 
+    [Fact]
+    public void A_packed_weight_becomes_half_a_gigabyte_in_a_heap_of_64_MiB()
+    {
+        const long rows = 32768;
+        const long columns = 8192;
+        using TemporaryFolder folder = new();
+        SparseFile.WithPackedWeight(folder.File("packed.safetensors"), rows, columns);
+        // One scale that is not 0, of the last row in the last group: its numbers are then (0 - 1) · 1.
+        using (FileStream file = new(folder.File("packed.safetensors"), FileMode.Open, FileAccess.Write))
+        {
+            file.Position = file.Length - 2;
+            file.Write([0x00, 0x3C]);
+        }
+        Run(folder, "dequantize", "packed.safetensors", "plain.safetensors");
+        using Checkpoint checkpoint = Format.Open(folder.File("plain.safetensors"));
+        Tensor tensor = Assert.Single(checkpoint.Tensors);
+        Assert.Equal(("up.weight", DType.F16, new Shape(rows, columns)), (tensor.Name, tensor.DType, tensor.Shape));
+        byte[] end = new byte[2 * 129];
+        tensor.Bytes.Read(tensor.Bytes.Length - end.Length, end);
+        Assert.Equal([0x00, 0x80, .. Enumerable.Repeat<byte[]>([0x00, 0xBC], 128).SelectMany(static one => one)], end);
+    }
+
     private static void Convert(TemporaryFolder folder, string from, string to) => Run(folder, "convert", from, to);
 
     private static void Run(TemporaryFolder folder, params string[] arguments)

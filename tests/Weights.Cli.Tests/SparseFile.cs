@@ -19,6 +19,18 @@ internal static class SparseFile
             "layers.{{index}}.weight":{"dtype":"BF16","shape":[1],"data_offsets":[{{2 * index}},{{(2 * index) + 2}}]}
             """))}}}", 2L * count);
 
+    /// <summary>A safetensors file with one weight that GPTQ packs, of 4 bits in groups of 128: all of its numbers are 0.</summary>
+    public static void WithPackedWeight(string path, long rows, long columns)
+    {
+        (long words, long groups) = (columns / 8 * rows * 4, columns / 128);
+        (long zeroPoints, long scales) = (groups * rows / 8 * 4, groups * rows * 2);
+        Write(path, $$$"""
+            {"up.scales":{"dtype":"F16","shape":[{{{groups}}},{{{rows}}}],"data_offsets":[{{{words + zeroPoints}}},{{{words + zeroPoints + scales}}}]},
+            "up.qweight":{"dtype":"I32","shape":[{{{columns / 8}}},{{{rows}}}],"data_offsets":[0,{{{words}}}]},
+            "up.qzeros":{"dtype":"I32","shape":[{{{groups}}},{{{rows / 8}}}],"data_offsets":[{{{words}}},{{{words + zeroPoints}}}]}}
+            """, words + zeroPoints + scales);
+    }
+
     private static void Write(string path, string header, long bytes)
     {
         byte[] json = Encoding.UTF8.GetBytes(header);

@@ -59,7 +59,7 @@ internal sealed class Gptq : Dialect
         (Tensor? order, long groupSize, string? placeholder) = Order(tensors, words, module, columns, groups);
         (int offset, string? assumption) = Version(tensors);
         GptqBytes bytes = new(words, zeroPoints, scales, bits, offset) { Columns = (int)columns, GroupSize = groupSize, Order = order };
-        string grouping = order is not null ? $"{groups} groups, columns in the order of their activations" : groups == 1 ? "one group" : $"groups of {groupSize}";
+        string grouping = order is not null ? $"{(columns % groups == 0 ? $"groups of {columns / groups}" : $"{groups} groups")}, columns in the order of their activations" : groups == 1 ? "one group" : $"groups of {groupSize}";
         return new PackedWeight
         {
             Dialect = Name,
