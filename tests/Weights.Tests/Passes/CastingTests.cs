@@ -134,7 +134,8 @@ public class CastingTests
     [Fact]
     public void Any_count_of_packed_numbers_is_cast_at_any_offset_and_length()
     {
-        DType[] types = [.. DType.All.Where(static dtype => dtype.Components == 1)];
+        // Nine elements are no block of any quantised type.
+        DType[] types = [.. DType.All.Where(static dtype => dtype.Components == 1 && dtype.Kind != DTypeKind.Quantized)];
         DType[] padded = [.. types.Where(static dtype => dtype.PadsLastBlock)];
         int compared = 0;
         foreach ((DType from, DType to) in types.SelectMany(from => types.Select(to => (from, to))).Where(pair => pair.from != pair.to && (padded.Contains(pair.from) || padded.Contains(pair.to))))
