@@ -15,6 +15,23 @@ internal static class CommonOptions
     /// <summary>For programs.</summary>
     public static Option<bool> Json() => new("--json") { Description = "print JSON instead of text" };
 
+    /// <summary>What is there already.</summary>
+    public static Option<bool> Force(string description = "replace files that are there already") => new("--force", "-f") { Description = description };
+
+    /// <summary>Nothing but a report.</summary>
+    public static Option<bool> DryRun(string description) => new("--dry-run", "-n") { Description = description };
+
+    /// <summary>Nothing but errors.</summary>
+    public static Option<bool> Quiet() => new("--quiet", "-q") { Description = "print nothing but errors, and what --json or --dry-run print" };
+
+    /// <summary>Several files.</summary>
+    public static Option<long?> MaxShardSize(string and = "") => new("--max-shard-size")
+    {
+        HelpName = "SIZE",
+        Description = $"write several files of at most so many bytes of tensors, such as 5GB{and}",
+        CustomParser = Parsing.Size,
+    };
+
     /// <summary>Which tensors.</summary>
     public static Option<IReadOnlyList<Glob>> Filter() => Globs("--filter", "only tensors whose name matches, such as 'encoder.*'; may be repeated");
 

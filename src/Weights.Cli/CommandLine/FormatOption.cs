@@ -28,6 +28,16 @@ internal static class FormatOption
         return format.Writes.Count > 0 ? format : throw new UsageException($"{format.Name} files are read, but not written; --to takes {Names(Writable)}");
     }
 
+    /// <summary>Passes if the format is written in shards, or none are asked for.</summary>
+    /// <exception cref="UsageException">They would mean nothing.</exception>
+    public static void RequireShards(Format target, long? maxShardBytes)
+    {
+        if (maxShardBytes is not null && !target.WritesShards)
+        {
+            throw new UsageException($"{target.Name} files are not written in shards, so --max-shard-size means nothing for them; leave it out");
+        }
+    }
+
     /// <summary>Their names, for a sentence.</summary>
     public static string Names(IEnumerable<Format> formats) => string.Join(", ", formats);
 

@@ -36,7 +36,7 @@ internal static class ChecksumCommand
         Option<string?> root = CommonOptions.Root();
         Option<bool> dequantize = CommonOptions.Dequantize();
         Option<bool> allTensors = CommonOptions.AllTensors();
-        Option<bool> force = new("--force", "-f") { Description = "replace a manifest that is there already" };
+        Option<bool> force = CommonOptions.Force("replace a manifest that is there already");
         Option<bool> json = CommonOptions.Json();
         Verb verb = new("checksum", "Computes an identity for weights: a digest of each tensor, and an id that is the same for the same tensors in any format, order or sharding.")
         {

@@ -28,24 +28,13 @@ internal static class Convert
         };
         ConvertOptions options = new();
         options.AddTo(verb);
-        verb.SetAction(result =>
-        {
-            ConvertRequest request = options.Read(result);
-            session.IsQuiet = request.IsQuiet;
-            try
-            {
-                return Run(session, request);
-            }
-            catch (WeightFileException error) when (error.File is null)
-            {
-                throw error.In(request.Input); // Passes and the copying know tensors, not files.
-            }
-        });
+        verb.SetAction(options.Read, static request => request.Input, request => Run(session, request));
         return verb;
     }
 
     private static int Run(Session session, ConvertRequest request)
     {
+        session.IsQuiet = request.IsQuiet;
         Stopwatch time = Stopwatch.StartNew();
         using Checkpoint source = Source.Open(request.Input, request.Reading, session);
         Ledger ledger = [];

@@ -55,12 +55,7 @@ internal sealed class ConvertOptions
         ("keep", AliasMode.Keep),
         ("drop", AliasMode.Drop));
 
-    private readonly Option<long?> _shard = new("--max-shard-size")
-    {
-        HelpName = "SIZE",
-        Description = "write several files of at most so many bytes of tensors, such as 5GB, and an index",
-        CustomParser = Parsing.Size,
-    };
+    private readonly Option<long?> _shard = CommonOptions.MaxShardSize(", and an index");
 
     private readonly Option<bool> _external = Flag("--external", null, "put the elements of large tensors in one file beside the model, for formats that know such files");
     private readonly Option<bool> _inline = Flag("--inline", null, "put all elements in the model itself");
@@ -70,10 +65,10 @@ internal sealed class ConvertOptions
     private readonly Option<bool> _noChecksum = Flag("--no-checksum", null, "leave out the checksum of the file beside the model, which takes longer to compute than the file to write");
 
     private readonly Option<bool> _strict = Flag("--strict", null, "if anything would be left out, cast, renamed or kept in another form: write nothing, exit with 3");
-    private readonly Option<bool> _force = Flag("--force", "-f", "replace files that are there already");
-    private readonly Option<bool> _dryRun = Flag("--dry-run", "-n", "say what would be written and what would change on the way; write nothing");
+    private readonly Option<bool> _force = CommonOptions.Force();
+    private readonly Option<bool> _dryRun = CommonOptions.DryRun("say what would be written and what would change on the way; write nothing");
     private readonly Option<bool> _json = CommonOptions.Json();
-    private readonly Option<bool> _quiet = Flag("--quiet", "-q", "print nothing but errors, and what --json or --dry-run print");
+    private readonly Option<bool> _quiet = CommonOptions.Quiet();
 
     /// <summary>Gives the verb its arguments and options, in the order in which its help lists them.</summary>
     public void AddTo(Verb verb)
@@ -123,10 +118,7 @@ internal sealed class ConvertOptions
 
     private static void Check(Format target, WriteOptions options)
     {
-        if (options.MaxShardBytes is not null && !target.WritesShards)
-        {
-            throw new UsageException($"{target.Name} files are not written in shards, so --max-shard-size means nothing for them; leave it out");
-        }
+        FormatOption.RequireShards(target, options.MaxShardBytes);
         if (options.Placement != ElementPlacement.Automatic && !target.WritesExternal)
         {
             throw new UsageException($"{target.Name} files have no files with elements beside them, so --external and --inline mean nothing for them; leave them out");

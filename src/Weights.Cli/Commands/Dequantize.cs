@@ -27,24 +27,13 @@ internal static class Dequantize
         };
         DequantizeArguments arguments = new();
         arguments.AddTo(verb);
-        verb.SetAction(result =>
-        {
-            DequantizeRequest request = arguments.Read(result);
-            session.IsQuiet = request.IsQuiet;
-            try
-            {
-                return Run(session, request);
-            }
-            catch (WeightFileException error) when (error.File is null)
-            {
-                throw error.In(request.Input); // Passes and the copying know tensors, not files.
-            }
-        });
+        verb.SetAction(arguments.Read, static request => request.Input, request => Run(session, request));
         return verb;
     }
 
     private static int Run(Session session, DequantizeRequest request)
     {
+        session.IsQuiet = request.IsQuiet;
         Stopwatch time = Stopwatch.StartNew();
         using Checkpoint source = Source.Open(request.Input, request.Reading, session);
         QuantizationConfig config = request.Config is { } path ? QuantizationConfig.Read(path) : QuantizationConfig.Beside(request.Input);

@@ -35,17 +35,12 @@ internal sealed class DequantizeArguments
 
     private readonly Option<string?> _root = CommonOptions.Root();
 
-    private readonly Option<long?> _shard = new("--max-shard-size")
-    {
-        HelpName = "SIZE",
-        Description = "write several files of at most so many bytes of tensors, such as 5GB",
-        CustomParser = Parsing.Size,
-    };
+    private readonly Option<long?> _shard = CommonOptions.MaxShardSize();
 
-    private readonly Option<bool> _force = new("--force", "-f") { Description = "replace files that are there already" };
-    private readonly Option<bool> _dryRun = new("--dry-run", "-n") { Description = "say which weights are packed how; write nothing" };
+    private readonly Option<bool> _force = CommonOptions.Force();
+    private readonly Option<bool> _dryRun = CommonOptions.DryRun("say which weights are packed how; write nothing");
     private readonly Option<bool> _json = CommonOptions.Json();
-    private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "print nothing but errors, and what --json or --dry-run print" };
+    private readonly Option<bool> _quiet = CommonOptions.Quiet();
 
     /// <summary>Gives the verb its arguments and options, in the order in which its help lists them.</summary>
     public void AddTo(Verb verb)
@@ -63,10 +58,7 @@ internal sealed class DequantizeArguments
     public DequantizeRequest Read(ParseResult result)
     {
         Format target = FormatOption.Target(result.GetValue(_to), result.GetRequiredValue(_output));
-        if (result.GetValue(_shard) is not null && !target.WritesShards)
-        {
-            throw new UsageException($"{target.Name} files are not written in shards, so --max-shard-size means nothing for them; leave it out");
-        }
+        FormatOption.RequireShards(target, result.GetValue(_shard));
         return new DequantizeRequest
         {
             Input = result.GetRequiredValue(_input),

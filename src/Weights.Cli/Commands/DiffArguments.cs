@@ -54,7 +54,7 @@ internal sealed class DiffArguments
 
     private readonly Option<bool> _html = new("--html") { Description = "print a page for a browser: a heat map of layers, a table of tensors to sort and filter, histograms" };
     private readonly Option<string?> _output = new("--output", "-o") { HelpName = "PATCH", Description = "compare nothing, but write a patch that makes B of A, for 'weights patch'" };
-    private readonly Option<bool> _force = new("--force", "-f") { Description = "replace a patch that is there already" };
+    private readonly Option<bool> _force = CommonOptions.Force("replace a patch that is there already");
 
     /// <summary>Gives the verb its arguments and options, in the order in which its help lists them.</summary>
     public void AddTo(Verb verb)

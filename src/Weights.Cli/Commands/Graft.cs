@@ -46,10 +46,7 @@ internal static class Graft
         using Checkpoint weights = Source.Open(request.Weights, request.Reading, session);
         using Checkpoint? old = request.Old is { } path ? Source.Open(path, new ReadOptions(), session) : null;
         Ledger ledger = [];
-        foreach (LeftOut part in model.LeftOut.Where(part => !part.IsPartOfGraph || !format.KeepsGraph(model)))
-        {
-            ledger.Add(LedgerKind.LeftOut, part.Path, part.Reason);
-        }
+        Source.TellLosses(model, format, ledger);
         GraftResult result = Grafted(model, weights, old, request, ledger, session);
         IReadOnlyList<FileLayout> layouts = format.Layout(result.Checkpoint, Path.GetFileName(request.Output), new WriteOptions(), ledger);
         GraftReport report = new(result, model, weights, old, new Conversion(result.Checkpoint, request.Output, format.Name, layouts, ledger));

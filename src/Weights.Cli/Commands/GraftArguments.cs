@@ -42,10 +42,10 @@ internal sealed class GraftArguments
     private readonly Option<string?> _root = CommonOptions.Root();
     private readonly Option<bool> _allTensors = CommonOptions.AllTensors();
     private readonly Option<bool> _strict = new("--strict") { Description = "if a tensor of either file would be left without a match, or anything else be lost: write nothing, exit with 3" };
-    private readonly Option<bool> _force = new("--force", "-f") { Description = "replace files that are there already" };
-    private readonly Option<bool> _dryRun = new("--dry-run", "-n") { Description = "say what would go where; write nothing" };
+    private readonly Option<bool> _force = CommonOptions.Force();
+    private readonly Option<bool> _dryRun = CommonOptions.DryRun("say what would go where; write nothing");
     private readonly Option<bool> _json = CommonOptions.Json();
-    private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "print nothing but errors, and what --json or --dry-run print" };
+    private readonly Option<bool> _quiet = CommonOptions.Quiet();
 
     /// <summary>Gives the verb its arguments and options, in the order in which its help lists them.</summary>
     public void AddTo(Verb verb)

@@ -22,10 +22,10 @@ internal sealed class PatchArguments
     private readonly Option<bool> _dequantize = CommonOptions.Dequantize();
     private readonly Option<bool> _allTensors = CommonOptions.AllTensors();
     private readonly Option<bool> _strict = new("--strict") { Description = "if anything would be left out or kept in another form: write nothing, exit with 3" };
-    private readonly Option<bool> _force = new("--force", "-f") { Description = "replace files that are there already" };
-    private readonly Option<bool> _dryRun = new("--dry-run", "-n") { Description = "say whether BASE is what the patch is for, and what it has; write nothing" };
+    private readonly Option<bool> _force = CommonOptions.Force();
+    private readonly Option<bool> _dryRun = CommonOptions.DryRun("say whether BASE is what the patch is for, and what it has; write nothing");
     private readonly Option<bool> _json = CommonOptions.Json();
-    private readonly Option<bool> _quiet = new("--quiet", "-q") { Description = "print nothing but errors, and what --json or --dry-run print" };
+    private readonly Option<bool> _quiet = CommonOptions.Quiet();
 
     /// <summary>Gives the verb its arguments and options, in the order in which its help lists them.</summary>
     public void AddTo(Verb verb)

@@ -28,24 +28,13 @@ internal static class PatchCommand
         };
         PatchArguments arguments = new();
         arguments.AddTo(verb);
-        verb.SetAction(result =>
-        {
-            PatchRequest request = arguments.Read(result);
-            session.IsQuiet = request.IsQuiet;
-            try
-            {
-                return Run(session, request);
-            }
-            catch (WeightFileException error) when (error.File is null)
-            {
-                throw error.In(request.Base); // The copying knows tensors, not files; those that the patch has know it.
-            }
-        });
+        verb.SetAction(arguments.Read, static request => request.Base, request => Run(session, request));
         return verb;
     }
 
     private static int Run(Session session, PatchRequest request)
     {
+        session.IsQuiet = request.IsQuiet;
         Stopwatch time = Stopwatch.StartNew();
         using PatchFile patch = PatchFile.Open(request.Patch);
         using Checkpoint from = Source.Open(request.Base, request.Reading, session);

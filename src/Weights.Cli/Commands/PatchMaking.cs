@@ -15,14 +15,7 @@ internal static class PatchMaking
     {
         Stopwatch time = Stopwatch.StartNew();
         Ledger ledger = [];
-        foreach (LeftOut part in b.LeftOut)
-        {
-            ledger.Add(LedgerKind.LeftOut, part.Path, part.Reason);
-        }
-        if (b.Graph is { } graph)
-        {
-            ledger.Add(LedgerKind.LeftOut, "graph", $"{Quantity.Of(graph.Nodes, "node")}; a patch makes tensors, and no computation");
-        }
+        Source.TellLosses(b, keepsGraph: false, "a patch", ledger);
         Output output = new(path, request.MayReplace) { Cancellation = session.Interruption.Token };
         Checksum from = ChecksumCommand.Of(a, DigestAlgorithm.Sha256, session);
         Checksum to = ChecksumCommand.Of(b, DigestAlgorithm.Sha256, session);

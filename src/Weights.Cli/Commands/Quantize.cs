@@ -4,6 +4,7 @@ using Weights.Cli.Reports;
 using Weights.Cli.Terminal;
 using Weights.Formats;
 using Weights.IO;
+using Weights.Passes;
 using Weights.Passes.Quantize;
 
 namespace Weights.Cli.Commands;
@@ -26,24 +27,13 @@ internal static class Quantize
         };
         QuantizeArguments arguments = new();
         arguments.AddTo(verb);
-        verb.SetAction(result =>
-        {
-            QuantizeRequest request = arguments.Read(result);
-            session.IsQuiet = request.IsQuiet;
-            try
-            {
-                return Run(session, request);
-            }
-            catch (WeightFileException error) when (error.File is null)
-            {
-                throw error.In(request.Input); // Passes and the copying know tensors, not files.
-            }
-        });
+        verb.SetAction(arguments.Read, static request => request.Input, request => Run(session, request));
         return verb;
     }
 
     private static int Run(Session session, QuantizeRequest request)
     {
+        session.IsQuiet = request.IsQuiet;
         Stopwatch time = Stopwatch.StartNew();
         ImportanceMatrix? importances = request.Importances is { } path ? ReadImportances(path) : null;
         using Checkpoint source = Source.Open(request.Input, request.Reading, session);
@@ -99,11 +89,15 @@ internal static class Quantize
     // What matches nothing is a mistake more often than not.
     private static void Warn(Session session, QuantizeRequest request, QuantizedCheckpoint quantized)
     {
-        foreach (string pattern in request.Overrides.Where(rule => !quantized.Tensors.Any(tensor => rule.Glob.IsMatch(tensor.Planned.Tensor.Name))).Select(static rule => $"--tensor '{rule}'")
-            .Concat(request.Include.Where(glob => !quantized.Tensors.Any(tensor => glob.IsMatch(tensor.Planned.Tensor.Name))).Select(static glob => $"--include '{glob}'"))
-            .Concat(request.Exclude.Where(glob => !quantized.Tensors.Any(tensor => glob.IsMatch(tensor.Planned.Tensor.Name))).Select(static glob => $"--exclude '{glob}'")))
+        IEnumerable<(Glob Glob, string Option)> patterns =
+        [
+            .. request.Overrides.Select(static rule => (rule.Glob, $"--tensor '{rule}'")),
+            .. request.Include.Select(static glob => (glob, $"--include '{glob}'")),
+            .. request.Exclude.Select(static glob => (glob, $"--exclude '{glob}'")),
+        ];
+        foreach ((_, string option) in patterns.Where(pattern => !quantized.Tensors.Any(tensor => pattern.Glob.IsMatch(tensor.Planned.Tensor.Name))))
         {
-            session.Warn($"{pattern} matches no tensor");
+            session.Warn($"{option} matches no tensor");
         }
         if (!quantized.Tensors.Any(static tensor => tensor.Planned.IsChanged))
         {

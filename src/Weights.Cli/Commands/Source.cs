@@ -20,16 +20,24 @@ internal static class Source
         return checkpoint;
     }
 
-    /// <summary>Tells a ledger what of a checkpoint a file of another format would not hold.</summary>
-    public static void TellLosses(Checkpoint source, Format target, Ledger ledger)
+    /// <summary>Tells a ledger what of a checkpoint a file of that format would not hold.</summary>
+    public static void TellLosses(Checkpoint source, Format target, Ledger ledger) =>
+        TellLosses(source, target.KeepsGraph(source), $"a {target.Name} file", ledger);
+
+    /// <summary>Tells a ledger what of a checkpoint something would not hold.</summary>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="keepsGraph">Whether the computation is kept.</param>
+    /// <param name="holder">What holds only tensors where it is not, with its article.</param>
+    /// <param name="ledger">Is told.</param>
+    public static void TellLosses(Checkpoint source, bool keepsGraph, string holder, Ledger ledger)
     {
-        foreach (LeftOut part in source.LeftOut.Where(part => !part.IsPartOfGraph || !target.KeepsGraph(source)))
+        foreach (LeftOut part in source.LeftOut.Where(part => !part.IsPartOfGraph || !keepsGraph))
         {
             ledger.Add(LedgerKind.LeftOut, part.Path, part.Reason);
         }
-        if (source.Graph is { } graph && !target.KeepsGraph(source))
+        if (source.Graph is { } graph && !keepsGraph)
         {
-            ledger.Add(LedgerKind.LeftOut, "graph", $"{Quantity.Of(graph.Nodes, "node")}; a {target.Name} file holds tensors, and no computation");
+            ledger.Add(LedgerKind.LeftOut, "graph", $"{Quantity.Of(graph.Nodes, "node")}; {holder} holds tensors, and no computation");
         }
     }
 

@@ -22,14 +22,15 @@ internal sealed record QuantizeReport(QuantizeRequest Request, Checkpoint Source
     }
 
     /// <summary>Tensors whose type changed, in order.</summary>
-    public IReadOnlyList<Line> Changed => [.. Quantized.Tensors.Where(static tensor => tensor.Errors is not null).Select(static tensor => new Line(tensor.Planned, tensor.Errors!.Statistics, tensor.Errors.Overflowed))];
+    // Looked at when everything has been written, if it is, and then often.
+    public IReadOnlyList<Line> Changed => field ??= [.. Quantized.Tensors.Where(static tensor => tensor.Errors is not null).Select(static tensor => new Line(tensor.Planned, tensor.Errors!.Statistics, tensor.Errors.Overflowed))];
 
     /// <summary>Tensors that stayed, by reason.</summary>
     public IReadOnlyList<(string Reason, int Count)> Kept =>
         [.. Quantized.Tensors.Where(static tensor => tensor.Errors is null).GroupBy(static tensor => tensor.Planned.Reason ?? "already of their type").Select(static group => (group.Key, group.Count())).OrderByDescending(static group => group.Item2)];
 
     /// <summary>All changed tensors together; null while nothing has been written.</summary>
-    public DifferenceStatistics? Total => QuantizationErrors.Of(Quantized.Tensors.Where(static tensor => tensor.Errors is not null).Select(static tensor => tensor.Errors!));
+    public DifferenceStatistics? Total => field ??= QuantizationErrors.Of(Quantized.Tensors.Where(static tensor => tensor.Errors is not null).Select(static tensor => tensor.Errors!));
 
     /// <summary>Bits for each element, of all tensors.</summary>
     public double BitsPerElement => Bits(Quantized.Checkpoint);

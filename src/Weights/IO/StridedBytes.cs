@@ -12,7 +12,7 @@ namespace Weights.IO;
 /// it lies in, along the axis with the smallest stride, so a transposed matrix costs one read per run of the chunk's rows and
 /// not one per element; runs that lie closer together than <see cref="NearBytes"/> are read at once.
 /// A chunk of 1 MiB may have two rows of a wide matrix, and so runs of two elements. What lies in another order than it is read in is therefore
-/// made <see cref="BandBytes"/> at a time for whoever reads it from the beginning to the end: transposing 500 MB of rows of 16 KiB then takes 8 s instead of 90.
+/// read through <see cref="BandedBytes"/>: transposing 500 MB of rows of 16 KiB then takes 8 s instead of 90.
 /// </remarks>
 public sealed class StridedBytes : UnitBytes
 {
@@ -20,15 +20,10 @@ public sealed class StridedBytes : UnitBytes
     private const int NearBytes = 4096;
     private const int WindowBytes = 1 << 18;
 
-    // Rows of 128 KiB give runs of 128 elements: 512 bytes, an eighth of what the system reads anyway.
-    private const int BandBytes = 16 << 20;
-
     private readonly ByteSource _storage;
     private readonly int _elementBytes;
     private readonly long _first;
     private readonly Axis[] _axes;
-    private readonly bool _isScattered;
-    private Band? _band;
 
     private StridedBytes(ByteSource storage, int elementBytes, long first, Axis[] axes)
         : base(elementBytes)
@@ -40,15 +35,13 @@ public sealed class StridedBytes : UnitBytes
             count = checked(count * axis.Size);
         }
         Length = checked(count * elementBytes);
-        // In the order of the storage, but for axes that repeat it, every range is read in one sweep.
-        _isScattered = Length > ChunkBytes && !IsDescending(axes);
     }
 
     /// <inheritdoc/>
     public override long Length { get; }
 
     /// <inheritdoc/>
-    public override bool ReadsForward => _isScattered || _storage.ReadsForward;
+    public override bool ReadsForward => _storage.ReadsForward;
 
     /// <summary>A view of <paramref name="storage"/>; a plain slice of it where the view is contiguous.</summary>
     /// <param name="storage">Elements of <paramref name="elementBytes"/> bytes.</param>
@@ -73,7 +66,9 @@ public sealed class StridedBytes : UnitBytes
         {
             [] => storage.Slice(firstElement * elementBytes, elementBytes),
             [{ Stride: 1 } only] => storage.Slice(firstElement * elementBytes, only.Size * elementBytes),
-            _ => new StridedBytes(storage, elementBytes, firstElement, [.. axes]),
+            // In the order of the storage, but for axes that repeat it, every range is read in one sweep.
+            _ when IsDescending(axes) => new StridedBytes(storage, elementBytes, firstElement, [.. axes]),
+            _ => BandedBytes.Create(new StridedBytes(storage, elementBytes, firstElement, [.. axes])),
         };
     }
 
@@ -109,53 +104,6 @@ public sealed class StridedBytes : UnitBytes
     /// <inheritdoc/>
     protected override void ReadUnits(long first, Span<byte> units)
     {
-        // Whoever takes the band has it alone; others meanwhile read without.
-        Band? band = _isScattered ? Interlocked.Exchange(ref _band, null) : null;
-        if (first == 0 && _isScattered && band is null)
-        {
-            band = new Band((int)Math.Min(BandBytes / _elementBytes * _elementBytes, Length));
-        }
-        if (band is null)
-        {
-            Fill(first, units);
-            return;
-        }
-        if (first != band.Next)
-        {
-            // A read from somewhere else does not end the one that goes on; one from the beginning does.
-            if (first != 0)
-            {
-                Fill(first, units);
-                _band = band;
-                return;
-            }
-            band.Start = band.Length = 0;
-        }
-        Continue(band, first, units);
-    }
-
-    private void Continue(Band band, long first, Span<byte> units)
-    {
-        band.Next = first + (units.Length / _elementBytes);
-        while (!units.IsEmpty)
-        {
-            long skip = (first - band.Start) * _elementBytes;
-            if (skip >= band.Length)
-            {
-                (band.Start, band.Length) = (first, (int)Math.Min(band.Bytes.Length, Length - (first * _elementBytes)));
-                Fill(first, band.Bytes.AsSpan(0, band.Length));
-                skip = 0;
-            }
-            int taken = (int)Math.Min(units.Length, band.Length - skip);
-            band.Bytes.AsSpan((int)skip, taken).CopyTo(units);
-            units = units[taken..];
-            first += taken / _elementBytes;
-        }
-        _band = first * _elementBytes < Length ? band : null;
-    }
-
-    private void Fill(long first, Span<byte> units)
-    {
         byte[] window = ArrayPool<byte>.Shared.Rent(WindowBytes);
         try
         {
@@ -168,7 +116,7 @@ public sealed class StridedBytes : UnitBytes
         }
     }
 
-    private static bool IsDescending(Axis[] axes)
+    private static bool IsDescending(List<Axis> axes)
     {
         Axis[] moving = [.. axes.Where(static axis => axis.Stride != 0)];
         return moving.Zip(moving.Skip(1)).All(static pair => pair.First.Stride >= pair.Second.Stride);
@@ -198,21 +146,6 @@ public sealed class StridedBytes : UnitBytes
     }
 
     private readonly record struct Axis(long Size, long Stride);
-
-    /// <summary>Part of the view, made at once, and where whoever reads it goes on.</summary>
-    private sealed class Band(int bytes)
-    {
-        public byte[] Bytes { get; } = GC.AllocateUninitializedArray<byte>(bytes);
-
-        /// <summary>Index of its first element in the view.</summary>
-        public long Start { get; set; }
-
-        /// <summary>Bytes of it that have been made.</summary>
-        public int Length { get; set; }
-
-        /// <summary>Index of the element after the last that was read.</summary>
-        public long Next { get; set; }
-    }
 
     /// <summary>An axis within a box: how many steps, and how far one goes in the storage and in the output, in elements.</summary>
     private readonly record struct BoxAxis(long Count, long Stride, long OutputStride);

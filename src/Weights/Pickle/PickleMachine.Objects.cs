@@ -33,25 +33,25 @@ internal sealed partial class PickleMachine
             case PickleOpcode.Reduce:
                 PickleNode arguments = Pop();
                 HandOn([arguments]);
-                PushNew(Record(new PickleCall(PickleCallKind.Reduce, Pop(), arguments, _at)));
+                PushNew(Record(new PickleCall(Pop(), arguments, _at)));
                 break;
             case PickleOpcode.NewObj:
                 arguments = Pop();
-                PushNew(Record(new PickleCall(PickleCallKind.NewObject, Pop(), arguments, _at)));
+                PushNew(Record(new PickleCall(Pop(), arguments, _at)));
                 break;
             case PickleOpcode.NewObjEx:
                 PickleNode keywords = Pop();
                 arguments = Pop();
-                PushNew(Record(new PickleCall(PickleCallKind.NewObject, Pop(), arguments, _at) { KeywordArguments = keywords }));
+                PushNew(Record(new PickleCall(Pop(), arguments, _at) { KeywordArguments = keywords }));
                 break;
             case PickleOpcode.Inst:
                 PickleGlobal instantiated = ReadGlobal();
-                Replace(items => Record(new PickleCall(PickleCallKind.Instance, instantiated, Arguments(items), _at)));
+                Replace(items => Record(new PickleCall(instantiated, Arguments(items), _at)));
                 break;
             case PickleOpcode.Obj:
                 Replace(items => items.IsEmpty
                     ? throw Underflow()
-                    : Record(new PickleCall(PickleCallKind.Instance, items[0], Arguments(items[1..]), _at)));
+                    : Record(new PickleCall(items[0], Arguments(items[1..]), _at)));
                 break;
             case PickleOpcode.Build:
                 PickleNode state = Pop();

@@ -290,24 +290,9 @@ internal sealed class PickleGlobal(string module, string name, long offset) : Pi
     public override string Kind => $"the name {WeightFileException.Quote(FullName)}";
 }
 
-/// <summary>Which opcode made a call.</summary>
-internal enum PickleCallKind
-{
-    /// <summary>REDUCE: a callable called with a tuple.</summary>
-    Reduce,
-
-    /// <summary>NEWOBJ or NEWOBJ_EX: an instance made without its initialiser.</summary>
-    NewObject,
-
-    /// <summary>INST or OBJ: a class instantiated, as protocols 0 and 1 write it.</summary>
-    Instance,
-}
-
 /// <summary>What Python would have called. Nothing calls it here.</summary>
-internal sealed class PickleCall(PickleCallKind callKind, PickleNode callable, PickleNode arguments, long offset) : PickleObject(offset)
+internal sealed class PickleCall(PickleNode callable, PickleNode arguments, long offset) : PickleObject(offset)
 {
-    public PickleCallKind CallKind { get; } = callKind;
-
     /// <summary>Usually a <see cref="PickleGlobal"/>; the result of another call where the stream builds its functions first.</summary>
     public PickleNode Callable { get; } = callable;
 

@@ -34,9 +34,27 @@ internal static class ErrorWeights
     /// <param name="weights">As many.</param>
     public static void Weigh(ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, float square, Span<float> weights)
     {
-        for (int index = 0; index < weights.Length; index++)
+        int index = 0;
+        for (; Vector256.IsHardwareAccelerated && index <= weights.Length - Vector256<float>.Count; index += Vector256<float>.Count)
+        {
+            Vector256<float> eight = Vector256.Create(numbers[index..]);
+            (Vector256.Create(importances[index..]) * Vector256.Sqrt(Vector256.Create(square) + (eight * eight))).CopyTo(weights[index..]);
+        }
+        for (; index < weights.Length; index++)
         {
             weights[index] = importances[index] * MathF.Sqrt(square + (numbers[index] * numbers[index]));
+        }
+    }
+
+    /// <summary><paramref name="more"/> + x²: the weights where there are no importances.</summary>
+    /// <param name="numbers">The numbers x of a block.</param>
+    /// <param name="more">What even a zero has.</param>
+    /// <param name="weights">As many.</param>
+    public static void WeighBySquare(ReadOnlySpan<float> numbers, float more, Span<float> weights)
+    {
+        for (int index = 0; index < weights.Length; index++)
+        {
+            weights[index] = more + (numbers[index] * numbers[index]);
         }
     }
 

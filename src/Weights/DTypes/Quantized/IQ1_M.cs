@@ -77,11 +77,11 @@ namespace Weights.DTypes.Quantized
             float largestScale = 0;
             if (importances.IsEmpty)
             {
-                Weighting.BySquare(values, 0, weights);
+                ErrorWeights.WeighBySquare(values, 0, weights);
             }
             else
             {
-                Weighting.ByImportance(values, importances, 2 * Weighting.SumOfSquares(values) / Length, weights);
+                ErrorWeights.Weigh(values, importances, 2 * ErrorWeights.SumOfSquares(values) / Length, weights);
             }
             for (int group = 0; group < Groups; group++)
             {

@@ -61,11 +61,11 @@ namespace Weights.DTypes.Quantized
             Span<float> scales = stackalloc float[8];
             Span<bool> up = stackalloc bool[4];
             float largestScale = 0;
-            float variance = 2 * Weighting.SumOfSquares(values) / Length;
+            float variance = 2 * ErrorWeights.SumOfSquares(values) / Length;
             for (int group = 0; group < scales.Length; group++)
             {
                 ReadOnlySpan<float> numbers = values.Slice(GroupLength * group, GroupLength);
-                Weighting.ByImportance(numbers, importances.Slice(GroupLength * group, GroupLength), variance, weights);
+                ErrorWeights.Weigh(numbers, importances.Slice(GroupLength * group, GroupLength), variance, weights);
                 float largest = TernarySearch.LargestOf(numbers);
                 scales[group] = 0;
                 if (largest < 1e-12f || !TernarySearch.Fit(numbers, weights, codes, out bool moved, out float scale))

@@ -61,17 +61,17 @@ namespace Weights.DTypes.Quantized
             block = default;
             Span<float> scales = stackalloc float[16];
             float largestScale = 0;
-            float variance = 2 * Weighting.SumOfSquares(values) / Length;
+            float variance = 2 * ErrorWeights.SumOfSquares(values) / Length;
             for (int group = 0; group < scales.Length; group++)
             {
                 ReadOnlySpan<float> numbers = values.Slice(16 * group, 16);
                 if (importances.IsEmpty)
                 {
-                    Weighting.BySquare(numbers, 0.25f * variance, search.Weights);
+                    ErrorWeights.WeighBySquare(numbers, 0.25f * variance, search.Weights);
                 }
                 else
                 {
-                    Weighting.ByImportance(numbers, importances.Slice(16 * group, 16), variance, search.Weights);
+                    ErrorWeights.Weigh(numbers, importances.Slice(16 * group, 16), variance, search.Weights);
                 }
                 search.Load(numbers);
                 float largest = search.Largest;

@@ -54,11 +54,11 @@ namespace Weights.DTypes.Quantized
             block = default;
             Span<float> scales = stackalloc float[16];
             float largestScale = 0;
-            float variance = Weighting.SumOfSquares(values) / Length;
+            float variance = ErrorWeights.SumOfSquares(values) / Length;
             for (int group = 0; group < scales.Length; group++)
             {
                 ReadOnlySpan<float> numbers = values.Slice(16 * group, 16);
-                Weighting.ByImportance(numbers, importances.Slice(16 * group, 16), variance, search.Weights);
+                ErrorWeights.Weigh(numbers, importances.Slice(16 * group, 16), variance, search.Weights);
                 search.Load(numbers);
                 search.MakeSignsEven();
                 float largest = search.Largest;

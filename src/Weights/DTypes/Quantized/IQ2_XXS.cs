@@ -56,18 +56,19 @@ namespace Weights.DTypes.Quantized
         {
             block = default;
             Span<float> scales = stackalloc float[8];
+            Span<byte> levels = stackalloc byte[32];
             float largestScale = 0;
-            float variance = Weighting.SumOfSquares(values) / Length;
+            float variance = ErrorWeights.SumOfSquares(values) / Length;
             for (int group = 0; group < scales.Length; group++)
             {
                 ReadOnlySpan<float> numbers = values.Slice(32 * group, 32);
-                Weighting.ByImportance(numbers, importances.Slice(32 * group, 32), variance, search.Weights);
+                ErrorWeights.Weigh(numbers, importances.Slice(32 * group, 32), variance, search.Weights);
                 search.Load(numbers);
                 search.MakeSignsEven();
-                float scale = search.Largest < 1e-15f ? 0 : PositiveScaleSearch.Find(search.Numbers, search.Weights, 4);
+                float scale = ScaleSearch.Positive(search.Numbers, search.Weights, 4, levels);
                 float extent = scale * 3;
                 scales[group] = 0;
-                if (extent <= 0 || search.Largest < 1e-15f)
+                if (extent <= 0)
                 {
                     continue;
                 }

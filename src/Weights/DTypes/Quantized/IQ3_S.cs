@@ -63,7 +63,7 @@ namespace Weights.DTypes.Quantized
             block = default;
             Span<float> scales = stackalloc float[8];
             float largestScale = 0;
-            float variance = 2 * Weighting.SumOfSquares(values) / Length;
+            float variance = 2 * ErrorWeights.SumOfSquares(values) / Length;
 
             // After a group of zeros the next group's points and signs, but not the points' ninth bits, come where its own would be, in the reference
             // implementation as here: it leaves the group out without going on in the block.
@@ -73,11 +73,11 @@ namespace Weights.DTypes.Quantized
                 ReadOnlySpan<float> numbers = values.Slice(32 * group, 32);
                 if (importances.IsEmpty)
                 {
-                    Weighting.BySquare(numbers, 0, search.Weights);
+                    ErrorWeights.WeighBySquare(numbers, 0, search.Weights);
                 }
                 else
                 {
-                    Weighting.ByImportance(numbers, importances.Slice(32 * group, 32), variance, search.Weights);
+                    ErrorWeights.Weigh(numbers, importances.Slice(32 * group, 32), variance, search.Weights);
                 }
                 search.Load(numbers);
                 float largest = search.Largest;

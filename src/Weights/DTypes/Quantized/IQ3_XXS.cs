@@ -59,17 +59,17 @@ namespace Weights.DTypes.Quantized
             block = default;
             Span<float> scales = stackalloc float[8];
             float largestScale = 0;
-            float variance = 2 * Weighting.SumOfSquares(values) / Length;
+            float variance = 2 * ErrorWeights.SumOfSquares(values) / Length;
             for (int group = 0; group < scales.Length; group++)
             {
                 ReadOnlySpan<float> numbers = values.Slice(32 * group, 32);
                 if (importances.IsEmpty)
                 {
-                    Weighting.BySquare(numbers, 0, search.Weights);
+                    ErrorWeights.WeighBySquare(numbers, 0, search.Weights);
                 }
                 else
                 {
-                    Weighting.ByImportance(numbers, importances.Slice(32 * group, 32), variance, search.Weights);
+                    ErrorWeights.Weigh(numbers, importances.Slice(32 * group, 32), variance, search.Weights);
                 }
                 search.Load(numbers);
                 search.MakeSignsEven();

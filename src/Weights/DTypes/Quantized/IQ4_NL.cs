@@ -32,7 +32,7 @@ namespace Weights.DTypes.Quantized
             for (int index = 0; index < blocks.Length; index++)
             {
                 ReadOnlySpan<float> numbers = row.Slice(index * Length, Length);
-                float variance = Weighting.SumOfSquares(numbers) * (2f / Length);
+                float variance = ErrorWeights.SumOfSquares(numbers) * (2f / Length);
                 UnevenLevels.Weigh(numbers, importances.IsEmpty ? default : importances.Slice(index * Length, Length), variance, weights);
                 float scale = UnevenLevels.FindScale(numbers, weights);
                 blocks[index]._d = Scale.Of(scale);

@@ -52,7 +52,7 @@ namespace Weights.DTypes.Quantized
             block = default;
             Span<float> weights = stackalloc float[UnevenLevels.GroupLength];
             Span<float> scales = stackalloc float[8];
-            float variance = Weighting.SumOfSquares(values) * (2f / Length);
+            float variance = ErrorWeights.SumOfSquares(values) * (2f / Length);
             float largest = 0;
             for (int group = 0; group < scales.Length; group++)
             {

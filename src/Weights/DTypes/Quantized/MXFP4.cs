@@ -68,7 +68,7 @@ namespace Weights.DTypes.Quantized
             {
                 levels[index] = (byte)DoubledF4.Nearest(numbers[index], d);
             }
-            block._q.Pack(levels);
+            block._q = Nibbles.Of(levels);
         }
 
         private static void EncodeLanes(ReadOnlySpan<float> numbers, ref MXFP4 block)
@@ -82,7 +82,7 @@ namespace Weights.DTypes.Quantized
                 return;
             }
             Vector256<float> scale = Vector256.Create(d);
-            block._q.PackLanes(Lanes.LowBytes(
+            block._q = Nibbles.OfLanes(Lanes.LowBytes(
                 DoubledF4.NearestLanes(Vector256.Create(numbers[..8]), scale), DoubledF4.NearestLanes(Vector256.Create(numbers[8..16]), scale),
                 DoubledF4.NearestLanes(Vector256.Create(numbers[16..24]), scale), DoubledF4.NearestLanes(Vector256.Create(numbers[24..32]), scale)));
         }

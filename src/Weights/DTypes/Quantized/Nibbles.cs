@@ -12,25 +12,29 @@ namespace Weights.DTypes.Quantized;
 /// </code>
 /// </summary>
 [InlineArray(16)]
-internal struct Nibbles
+internal struct Nibbles : ILevels32<Nibbles>
 {
     private byte _first;
 
+    public static int Bits => 4;
+
     /// <summary>The lower 4 bits of 32 levels.</summary>
-    public void Pack(ReadOnlySpan<byte> levels)
+    public static Nibbles Of(ReadOnlySpan<byte> levels)
     {
+        Nibbles nibbles = default;
         for (int index = 0; index < 16; index++)
         {
-            this[index] = (byte)((levels[index] & 0xF) | ((levels[index + 16] & 0xF) << 4));
+            nibbles[index] = (byte)((levels[index] & 0xF) | ((levels[index + 16] & 0xF) << 4));
         }
+        return nibbles;
     }
 
     /// <summary>The same from a vector.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void PackLanes(Vector256<byte> levels)
+    public static Nibbles OfLanes(Vector256<byte> levels)
     {
         Vector256<byte> low = levels & Vector256.Create((byte)0xF);
-        (low.GetLower() | (low.GetUpper().AsUInt16() << 4).AsByte()).StoreUnsafe(ref _first);
+        return Unsafe.BitCast<Vector128<byte>, Nibbles>(low.GetLower() | (low.GetUpper().AsUInt16() << 4).AsByte());
     }
 
     /// <summary>All 32 numbers.</summary>

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -15,11 +14,7 @@ namespace Weights.DTypes.Quantized
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
     internal struct Q4_1 : IQuantizedBlock<Q4_1>
     {
-        private const int Largest = 15;
-
-        private Scale _d;
-        private Scale _m;
-        private Nibbles _q;
+        private AffineBlock<Nibbles> _block;
 
         public static string Name => "Q4_1";
 
@@ -27,110 +22,15 @@ namespace Weights.DTypes.Quantized
 
         public static Importances Importances => Importances.Optional;
 
-        public static void Decode(in Q4_1 block, Span<float> values)
-        {
-            float d = block._d.Value;
-            float m = block._m.Value;
-            for (int index = 0; index < Length; index++)
-            {
-                values[index] = (block._q.Number(index) * d) + m;
-            }
-        }
+        public static void Decode(in Q4_1 block, Span<float> values) => AffineBlock<Nibbles>.Decode(in block._block, values);
 
-        public static void DecodeLanes(in Q4_1 block, Span<float> values)
-        {
-            (float d, float m) = (block._d.Value, block._m.Value);
-            Lanes.WriteAffine(block._q.Numbers(), d, m, d, m, ref values[..Length][0]);
-        }
+        public static void DecodeLanes(in Q4_1 block, Span<float> values) => AffineBlock<Nibbles>.DecodeLanes(in block._block, values);
 
-        public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q4_1> blocks)
-        {
-            float square = importances.IsEmpty ? 0 : ErrorWeights.SumOfSquares(row) / row.Length;
-            for (int index = 0; index < blocks.Length; index++)
-            {
-                Range range = (index * Length)..((index + 1) * Length);
-                Encode(row[range], importances.IsEmpty ? [] : importances[range], square, ref blocks[index]);
-            }
-        }
+        public static void EncodeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q4_1> blocks) =>
+            AffineBlock<Nibbles>.EncodeRow(row, importances, MemoryMarshal.Cast<Q4_1, AffineBlock<Nibbles>>(blocks));
 
-        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q4_1> blocks)
-        {
-            if (importances.IsEmpty)
-            {
-                for (int index = 0; index < blocks.Length; index++)
-                {
-                    EncodeLanes(row.Slice(index * Length, Length), ref blocks[index]);
-                }
-                return;
-            }
-            Span<float> scales = stackalloc float[Lanes.Count];
-            Span<float> minimums = stackalloc float[Lanes.Count];
-            Span<byte> levels = stackalloc byte[Lanes.Count * Length];
-            float square = ErrorWeights.SumOfSquares(row) / row.Length;
-            for (int first = 0; first < blocks.Length; first += Lanes.Count)
-            {
-                Span<Q4_1> eight = blocks.Slice(first, Math.Min(Lanes.Count, blocks.Length - first));
-                Range range = (first * Length)..((first + eight.Length) * Length);
-                AffineLanes.Blocks(AffineSearch.WithImportances(Largest), row[range], importances[range], square, scales, minimums, levels);
-                for (int index = 0; index < eight.Length; index++)
-                {
-                    Vector256<byte> ownLevels = Vector256.Create<byte>(levels.Slice(index * Length, Length));
-                    eight[index]._d = Scale.Of(scales[index]);
-                    eight[index]._m = Scale.Of(minimums[index]);
-                    eight[index]._q.PackLanes(ownLevels);
-                }
-            }
-        }
-
-        private static void Encode(ReadOnlySpan<float> numbers, ReadOnlySpan<float> importances, float square, ref Q4_1 block)
-        {
-            Span<float> weights = stackalloc float[Length];
-            Span<byte> levels = stackalloc byte[Length];
-            (float d, float m) = (0, 0);
-            if (importances.IsEmpty)
-            {
-                (d, m) = Round(numbers, levels);
-            }
-            else
-            {
-                ErrorWeights.Weigh(numbers, importances, square, weights);
-                (d, m) = AffineSearch.WithImportances(Largest).Run(numbers, weights, levels);
-                m = -m;
-            }
-            block._d = Scale.Of(d);
-            block._m = Scale.Of(m);
-            block._q.Pack(levels);
-        }
-
-        private static void EncodeLanes(ReadOnlySpan<float> numbers, ref Q4_1 block)
-        {
-            Numbers32 all = new(in numbers[..Length][0]);
-            (float least, float greatest) = all.Bounds();
-            // Of +0 and −0 the first is the minimum: those blocks go the other way, as those with NaNs.
-            if (least == 0 || all.LargestMagnitude() > Lanes.InfinityBits)
-            {
-                Encode(numbers, [], 0, ref block);
-                return;
-            }
-            float d = (greatest - least) / Largest;
-            Vector256<byte> levels = all.TruncatedAbove(least, d != 0 ? 1 / d : 0);
-            levels = Vector256.Min(levels.AsSByte(), Vector256.Create((sbyte)Largest)).AsByte();
-            block._d = Scale.Of(d);
-            block._m = Scale.Of(least);
-            block._q.PackLanes(levels);
-        }
-
-        private static (float Scale, float Minimum) Round(ReadOnlySpan<float> numbers, Span<byte> levels)
-        {
-            (float least, float greatest) = Spread.Bounds(numbers);
-            float d = (greatest - least) / Largest;
-            float inverse = d != 0 ? 1 / d : 0;
-            for (int index = 0; index < Length; index++)
-            {
-                levels[index] = unchecked((byte)Math.Min(Largest, (int)(sbyte)Rounding.Truncate(((numbers[index] - least) * inverse) + 0.5f)));
-            }
-            return (d, least);
-        }
+        public static void EncodeLanes(ReadOnlySpan<float> row, ReadOnlySpan<float> importances, Span<Q4_1> blocks) =>
+            AffineBlock<Nibbles>.EncodeLanes(row, importances, MemoryMarshal.Cast<Q4_1, AffineBlock<Nibbles>>(blocks));
     }
 }
 

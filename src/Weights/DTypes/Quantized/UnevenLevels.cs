@@ -35,11 +35,11 @@ internal static partial class UnevenLevels
     {
         if (importances.IsEmpty)
         {
-            Weighting.BySquare(numbers, 0, weights);
+            ErrorWeights.WeighBySquare(numbers, 0, weights);
         }
         else
         {
-            Weighting.ByImportance(numbers, importances, variance, weights);
+            ErrorWeights.Weigh(numbers, importances, variance, weights);
         }
     }
 

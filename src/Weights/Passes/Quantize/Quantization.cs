@@ -16,7 +16,7 @@ public static class Quantization
     /// <param name="checkpoint">What is quantised.</param>
     /// <param name="options">How.</param>
     /// <param name="ledger">Is told of tensors that were quantised before, and so lose twice, and which names no longer share storage.</param>
-    /// <exception cref="WeightFileException">As <see cref="QuantizationPlan.Of"/>.</exception>
+    /// <exception cref="WeightFileException">As <see cref="QuantizationPlan.Of"/>, and where a type needs importances that are not there.</exception>
     public static QuantizedCheckpoint Quantize(this Checkpoint checkpoint, QuantizationOptions options, Ledger ledger)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
@@ -39,6 +39,7 @@ public static class Quantization
             {
                 twice.Add(plan.Tensor.Name);
             }
+            QuantizationPlan.RequireImportances(plan, options);
             QuantizationErrors errors = new();
             planned.Add((plan, errors));
             tensors.Add(new Tensor(plan.Tensor.Name, plan.DType, plan.Tensor.Shape, QuantizedBytes.Create(plan.Tensor, plan.DType, options.Importances?.For(plan.Tensor), errors)));

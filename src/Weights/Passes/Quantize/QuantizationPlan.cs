@@ -33,7 +33,7 @@ public sealed record QuantizationOptions
 public static class QuantizationPlan
 {
     /// <summary>Decides for every tensor of a checkpoint, in its order.</summary>
-    /// <exception cref="WeightFileException"><see cref="Fault.Unsupported"/>: a type needs importances that are not there, or is asked for by name where rows are not whole blocks of it.</exception>
+    /// <exception cref="WeightFileException"><see cref="Fault.Unsupported"/>: a type is asked for by name where rows are not whole blocks of it.</exception>
     public static IReadOnlyList<PlannedTensor> Of(Checkpoint checkpoint, QuantizationOptions options)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
@@ -100,13 +100,14 @@ public static class QuantizationPlan
                 dtype = tensor.DType;
             }
         }
-        RequireImportances(tensor, dtype, options);
         return new PlannedTensor(tensor, dtype, reason);
     }
 
-    // Types of so few bits are of no use without, even those that can be encoded.
-    private static void RequireImportances(Tensor tensor, DType dtype, QuantizationOptions options)
+    /// <summary>Passes if there are importances for every tensor that needs them: types of very few bits are of no use without, even those that can be encoded.</summary>
+    /// <exception cref="WeightFileException"><see cref="Fault.Unsupported"/>: there are none. <see cref="Fault.Corrupt"/>: they are of a tensor of another shape.</exception>
+    internal static void RequireImportances(PlannedTensor planned, QuantizationOptions options)
     {
+        (Tensor tensor, DType dtype) = (planned.Tensor, planned.DType);
         bool isEnd = TensorRoles.Of(tensor.Name) is TensorRole.Output or TensorRole.TokenEmbedding;
         bool isPoor = !isEnd && (dtype == DType.IQ3_XXS || dtype == DType.IQ2_S || dtype == DType.IQ1_M || (dtype == DType.Q2_K && options.Scheme.Name == "q2_k_s"));
         if (!(isPoor || QuantizationScheme.NeedsImportances(dtype)) || tensor.DType == dtype)

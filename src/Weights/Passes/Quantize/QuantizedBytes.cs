@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Weights.DTypes;
 using Weights.DTypes.Quantized;
@@ -15,6 +16,8 @@ internal sealed class QuantizedBytes : UnitBytes
 {
     // 64 Ki floats: they stay in the second-level cache between decoding, encoding and decoding again.
     private const int BatchElements = 1 << 16;
+
+    private static readonly ConcurrentDictionary<DType, double> s_largest = [];
 
     private readonly ByteSource _source;
     private readonly DType _from;
@@ -37,7 +40,7 @@ internal sealed class QuantizedBytes : UnitBytes
         _encode = importances is null ? Conversion.Between(DType.F32, to) : static (_, _) => throw new InvalidOperationException("rows with importances are encoded one by one");
         _check = new SourceCheck(tensor.Bytes);
         _rowsPerMatrix = tensor.Shape.Rank < 2 ? 1 : tensor.Shape[tensor.Shape.Rank - 2];
-        _largest = Largest(to);
+        _largest = s_largest.GetOrAdd(to, Largest);
         Length = to.ByteCount(tensor.Shape)!.Value;
     }
 
@@ -53,8 +56,7 @@ internal sealed class QuantizedBytes : UnitBytes
     public static QuantizedBytes Create(Tensor tensor, DType to, float[]? importances, QuantizationErrors errors)
     {
         bool isByRow = importances is not null && to is QuantizedDType { Importances: not Importances.Unused };
-        int common = Conversion.CommonBlockLength(Conversion.CommonBlockLength(tensor.DType, DType.F32) == 1 ? DType.F32 : tensor.DType, to);
-        int unit = isByRow ? checked((int)tensor.Shape[tensor.Shape.Rank - 1]) : common;
+        int unit = isByRow ? checked((int)tensor.Shape[tensor.Shape.Rank - 1]) : Conversion.CommonBlockLength(tensor.DType, to);
         return new QuantizedBytes(tensor, to, isByRow ? importances : null, unit, errors);
     }
 
@@ -99,7 +101,7 @@ internal sealed class QuantizedBytes : UnitBytes
             ArrayPool<float>.Shared.Return(numbers);
             ArrayPool<float>.Shared.Return(decoded);
         }
-        _errors.Saw(start * _unitElements, sums, overflowed);
+        _errors.Saw(start * _unitElements, (first - start) * _unitElements, sums, overflowed);
     }
 
     private void Encode(long first, ReadOnlySpan<float> floats, Span<byte> target)

@@ -44,18 +44,7 @@ public class QuantizationPlanTests
                 continue; // For the latter llama.cpp gives up: it has no other type for rows that are no whole blocks of 128.
             }
             string?[] expected = Llama.Types(new Llama.Model(architecture, layers, heads, keyHeads, experts), scheme.FileType!.Value, inOrder);
-            Dictionary<string, PlannedTensor> planned;
-            try
-            {
-                planned = QuantizationPlan.Of(checkpoint, new QuantizationOptions { Scheme = scheme }).ToDictionary(static plan => plan.Tensor.Name, StringComparer.Ordinal);
-            }
-            catch (WeightFileException error)
-            {
-                // There are no importances here; llama.cpp says so later, when it quantises.
-                Assert.Contains("importances", error.Message, StringComparison.Ordinal);
-                Assert.Contains(scheme.Name, (string[])["iq1_s", "iq1_m", "iq2_xxs", "iq2_xs", "iq2_s", "iq2_m", "iq3_xxs", "q2_k_s", "iq3_xs"]);
-                continue;
-            }
+            Dictionary<string, PlannedTensor> planned = QuantizationPlan.Of(checkpoint, new QuantizationOptions { Scheme = scheme }).ToDictionary(static plan => plan.Tensor.Name, StringComparer.Ordinal);
             for (int index = 0; index < inOrder.Length; index++)
             {
                 PlannedTensor plan = planned[inOrder[index].Name];
@@ -110,6 +99,20 @@ public class QuantizationPlanTests
             }
             yield return (prefix + "ssm_conv1d.weight", [width, 4]);
         }
+    }
+
+    [Theory]
+    [InlineData("iq2_xs", "IQ2_XS")]
+    [InlineData("iq1_m", "IQ1_M")]
+    [InlineData("iq3_xxs", "IQ3_XXS")]
+    [InlineData("q2_k_s", "Q2_K")]
+    public void Types_of_very_few_bits_need_importances(string schemeName, string type)
+    {
+        using Checkpoint checkpoint = Small(static layer => [($"blk.{layer}.x.weight", [8, 256])]);
+        Assert.True(QuantizationScheme.TryParse(schemeName, out QuantizationScheme scheme));
+        WeightFileException error = Assert.Throws<WeightFileException>(() => checkpoint.Quantize(new QuantizationOptions { Scheme = scheme }, []));
+        Assert.Equal((Fault.Unsupported, "blk.0.x.weight"), (error.Fault, error.Tensor));
+        Assert.Contains($"cannot become {type} without importances", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -123,6 +123,33 @@ public class QuantizationTests
     }
 
     [Fact]
+    public void What_is_read_twice_at_once_in_other_pieces_counts_once()
+    {
+        Tensor tensor = Sample();
+        QuantizationErrors once = new();
+        QuantizedBytes bytes = QuantizedBytes.Create(tensor, DType.Q4_K, null, once);
+        bytes.Read(0, new byte[bytes.Length]);
+        QuantizationErrors twice = new();
+        bytes = QuantizedBytes.Create(tensor, DType.Q4_K, null, twice);
+        // One reader in pieces of 1000 bytes, back to front within each four, and one in pieces of 777.
+        int[] slow = [.. Enumerable.Range(0, (int)(bytes.Length + 999) / 1000).Chunk(4).SelectMany(static four => four.Reverse()).Select(static piece => piece * 1000)];
+        int[] fast = [.. Enumerable.Range(0, (int)(bytes.Length + 776) / 777).Select(static piece => piece * 777)];
+        for (int index = 0; index < Math.Max(slow.Length, fast.Length); index++)
+        {
+            foreach ((int[] starts, int length) in ((int[], int)[])[(slow, 1000), (fast, 777)])
+            {
+                if (index < starts.Length)
+                {
+                    bytes.Read(starts[index], new byte[Math.Min(length, bytes.Length - starts[index])]);
+                }
+            }
+        }
+        Assert.Equal((once.Statistics!.Count, once.Statistics.MaxAbsolute), (twice.Statistics!.Count, twice.Statistics.MaxAbsolute));
+        Assert.Equal(once.Statistics.RootMeanSquare, twice.Statistics.RootMeanSquare, 1e-12);
+        Assert.Equal(tensor.Shape.ElementCount, twice.Statistics.Count);
+    }
+
+    [Fact]
     public void Numbers_beyond_the_range_of_the_new_type_are_counted()
     {
         float[] numbers = new float[64];

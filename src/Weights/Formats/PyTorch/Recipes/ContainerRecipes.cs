@@ -135,7 +135,7 @@ internal static class ContainerRecipes
 
     private static PickleNode Made(TorchRecipes recipes, PickleCall call, PickleNode type, PickleTuple arguments, int depth)
     {
-        PickleCall made = new(PickleCallKind.NewObject, type, arguments, call.Offset);
+        PickleCall made = new(type, arguments, call.Offset);
         made.TakeOver(call);
         return recipes.Resolve(made, depth);
     }

@@ -121,8 +121,8 @@ internal static class TensorRecipes
         }
         return TorchRecipes.NameOf(function) == "torch._utils._rebuild_wrapper_subclass" && all is [_, _, _, var state, ..] && recipes.Sequence(arguments, depth) is { } made
             ? CompositeRecipes.Wrapper(recipes, TorchRecipes.NameOf(type) ?? "?", made, state, depth)
-            : recipes.Resolve(new PickleCall(PickleCallKind.Reduce, function, arguments, call.Offset), depth) as TorchTensor;
+            : recipes.Resolve(new PickleCall(function, arguments, call.Offset), depth) as TorchTensor;
     }
 
-    private static PickleCall Synthetic(PickleCall call, PickleTuple arguments) => new(PickleCallKind.Reduce, call.Callable, arguments, call.Offset);
+    private static PickleCall Synthetic(PickleCall call, PickleTuple arguments) => new(call.Callable, arguments, call.Offset);
 }
