@@ -7,6 +7,7 @@ namespace Weights.Passes.Dialects;
 /// weight_scale    F8_E4M3 [out, in / 16]
 /// weight_scale_2  F32 [] or [1]           by which scales are multiplied
 /// </code>
+/// ComfyUI has the same names and shapes for another order of nibbles and scales; it marks them (<c>comfy_quant</c>, or <c>_quantization_metadata</c>), and they are refused.
 /// number · (scale · scale_2), as F32, rounded to BF16 in the end, the type that such models have otherwise.
 /// Source: <c>NVFP4QTensor.dequantize</c> in https://github.com/NVIDIA/TensorRT-Model-Optimizer/blob/main/modelopt/torch/quantization/qtensor/nvfp4_tensor.py.
 /// </summary>
@@ -27,6 +28,10 @@ internal sealed class ModelOpt : Dialect
 
     private PackedWeight Of(PackedTensors tensors, Tensor whole, string module)
     {
+        if (tensors.Find(module + "comfy_quant") is not null || tensors.Checkpoint.Metadata["_quantization_metadata"] is not null)
+        {
+            throw Unread(whole, "is of ComfyUI's NVFP4, whose scales are in the order of a GPU's tiles, and only that of ModelOpt is read, although both have the same names");
+        }
         (Tensor packed, Tensor scales) = (tensors.Require(module + "weight", whole), tensors.Require(module + "weight_scale", whole));
         RequireMatrix(packed);
         RequireType(packed, DType.U8);

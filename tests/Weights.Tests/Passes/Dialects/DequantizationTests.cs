@@ -118,6 +118,20 @@ public class DequantizationTests
         Assert.Contains(Digest(floats.Bytes), manifest.RootElement.GetRawText(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Numbers_of_MXFP8_are_those_that_another_project_published()
+    {
+        static MemoryBytes Bytes(string name) => new(File.ReadAllBytes(Fixtures.Path($"dialects/ggufy/{name}")));
+        using Checkpoint packed = new(
+            [
+                new Tensor("up.weight", DType.F8E4M3, new Shape(128, 128), Bytes("mxfp8_weight.u8")),
+                new Tensor("up.weight_scale", DType.U8, new Shape(128, 4), Bytes("mxfp8_weight_scale.u8")),
+            ],
+            new Origin("model.safetensors", "safetensors", "", 0));
+        DequantizedCheckpoint plain = packed.Dequantize(new DequantizationOptions { DType = DType.F32 }, []);
+        Assert.Equal(Digest(Bytes("mxfp8_expected.f32")), Digest(Assert.Single(plain.Checkpoint.Tensors).Bytes));
+    }
+
     internal static string Digest(ByteSource bytes)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

@@ -97,6 +97,7 @@ public class RefusalTests
             ]);
         });
         AssertRefused("ct-pack-4bit-128", Fault.Unsupported, "model.layers.1.mlp.gate_proj.weight_packed", "marlin-24", static tensors => tensors.Add(Zeros("model.layers.1.mlp.gate_proj.meta", DType.I16, 1, 1)));
+        AssertRefused("modelopt-nvfp4", Fault.Unsupported, "model.layers.3.mlp.down_proj.weight_scale_2", "ComfyUI's NVFP4", static tensors => tensors.Add(Zeros("model.layers.3.mlp.down_proj.comfy_quant", DType.U8, 20)));
         AssertRefused("bnb-int8", Fault.Unsupported, "model.layers.4.mlp.up_proj.weight_format", "order of a GPU's tiles", static tensors =>
             Replace(tensors, "weight_format", static old => new Tensor(old.Name, old.DType, old.Shape, new MemoryBytes(new byte[] { 2 }))));
     }
