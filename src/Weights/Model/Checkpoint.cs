@@ -93,6 +93,12 @@ public sealed class Checkpoint : IDisposable
         }
     } = [];
 
+    /// <summary>
+    /// Values that the file computes from tensors here: weights in smaller numbers, in the file's order. They keep their names when tensors are renamed, and go when one of their
+    /// tensors goes, or when a tensor takes their name.
+    /// </summary>
+    public IReadOnlyList<QuantizedValue> QuantizedValues { get; init; } = [];
+
     /// <summary>The modules of the network, each before those within it; none where the file holds tensors alone.</summary>
     public IReadOnlyList<Module> Modules { get; init; } = [];
 
@@ -154,6 +160,7 @@ public sealed class Checkpoint : IDisposable
     {
         List<Tensor> list = [.. tensors];
         HashSet<string> names = [.. list.Select(static tensor => tensor.Name)];
+        string? NewName(string name) => newName is null ? names.Contains(name) ? name : null : newName(name) is { } renamed && names.Contains(renamed) ? renamed : null;
         return new Checkpoint(list, Origin, _files)
         {
             Metadata = Metadata,
@@ -163,21 +170,26 @@ public sealed class Checkpoint : IDisposable
             _originalNames = newName is null ? _originalNames : OriginalNames(newName),
             Modules = newName is null ? Modules : [], // Their paths are those of the old names.
             LeftOut = LeftOut,
-            Aliases = SurvivingAliases(name => newName is null ? names.Contains(name) ? name : null : newName(name)),
+            Aliases = SurvivingAliases(NewName),
+            QuantizedValues = [.. QuantizedValues.Where(value => !names.Contains(value.Name)).Select(value => value.WithParts(NewName)).OfType<QuantizedValue>()],
         };
     }
 
     /// <summary>The same tensors, said to be from these files.</summary>
     public Checkpoint From(IReadOnlyList<string> files) =>
-        new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases, Files = files, VerifiedFiles = VerifiedFiles, Graph = Graph, Original = Original, _originalNames = _originalNames };
+        new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases, Files = files, VerifiedFiles = VerifiedFiles, QuantizedValues = QuantizedValues, Graph = Graph, Original = Original, _originalNames = _originalNames };
 
     /// <summary>The same tensors with other metadata.</summary>
     public Checkpoint With(MetadataValue.Map metadata) =>
-        new(Tensors, Origin, _files) { Metadata = metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases, Files = Files, Graph = Graph, Original = Original, _originalNames = _originalNames };
+        new(Tensors, Origin, _files) { Metadata = metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases, Files = Files, QuantizedValues = QuantizedValues, Graph = Graph, Original = Original, _originalNames = _originalNames };
+
+    /// <summary>The same tensors, of which other values are computed.</summary>
+    public Checkpoint WithQuantizedValues(IReadOnlyList<QuantizedValue> quantizedValues) =>
+        new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = Aliases, Files = Files, QuantizedValues = quantizedValues, Graph = Graph, Original = Original, _originalNames = _originalNames };
 
     /// <summary>The same tensors, of which others share storage.</summary>
     public Checkpoint WithAliases(IReadOnlyList<Alias> aliases) =>
-        new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = aliases, Files = Files, Graph = Graph, Original = Original, _originalNames = _originalNames };
+        new(Tensors, Origin, _files) { Metadata = Metadata, Modules = Modules, LeftOut = LeftOut, Aliases = aliases, Files = Files, QuantizedValues = QuantizedValues, Graph = Graph, Original = Original, _originalNames = _originalNames };
 
     /// <inheritdoc/>
     public void Dispose() => _files?.Dispose();
@@ -195,6 +207,10 @@ public sealed class Checkpoint : IDisposable
             {
                 names[name] = OriginalName(tensor.Name);
             }
+        }
+        foreach (QuantizedValue value in QuantizedValues)
+        {
+            names.TryAdd(value.Name, OriginalName(value.Name));
         }
         return names;
     }

@@ -6,6 +6,24 @@ namespace Weights;
 /// <param name="Dimensions">A number, a name or <c>?</c> for each dimension; null where the rank is not known.</param>
 public sealed record GraphValue(string Name, string Type, IReadOnlyList<string>? Dimensions);
 
+/// <summary>The part of a weight in the products that a graph has it in.</summary>
+public enum MatrixFactor
+{
+    /// <summary>Not that of a matrix, or in other operations, too.</summary>
+    None,
+
+    /// <summary>A matrix that is the second factor, [in, out].</summary>
+    Plain,
+
+    /// <summary>A matrix whose transpose is the second factor: it is [out, in].</summary>
+    Transposed,
+}
+
+/// <summary>How a graph uses a weight, where all of its nodes that do so agree.</summary>
+/// <param name="OutputAxis">The axis of the weight along which what it gives differs: channels of what comes out, or rows of a table.</param>
+/// <param name="Factor">Whether it is a matrix that the graph does nothing with but multiply by it.</param>
+public sealed record WeightUse(int OutputAxis, MatrixFactor Factor);
+
 /// <summary>What a file says about the computation that its tensors belong to.</summary>
 public sealed record GraphSummary
 {
@@ -38,4 +56,7 @@ public sealed record GraphSummary
 
     /// <summary>Nodes of inner graphs and of functions.</summary>
     public int InnerNodes { get; init; }
+
+    /// <summary>How tensors and quantised values are used that are nothing but weights of operators which have such, by name.</summary>
+    public IReadOnlyDictionary<string, WeightUse> WeightUses { get; init; } = new Dictionary<string, WeightUse>();
 }

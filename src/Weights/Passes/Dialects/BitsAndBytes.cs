@@ -27,7 +27,7 @@ internal sealed class BitsAndBytes : Dialect
 
     internal override IEnumerable<PackedWeight> Find(PackedTensors tensors)
     {
-        foreach (Tensor tensor in tensors.Checkpoint.Tensors)
+        foreach (Tensor tensor in tensors.Unexplained)
         {
             if (tensor.Name.EndsWith(".absmax", StringComparison.Ordinal) && tensor.Name[..^7] is var name && tensors.Wants(name))
             {

@@ -29,7 +29,7 @@ internal sealed class CompressedTensors : Dialect
 
     internal override IEnumerable<PackedWeight> Find(PackedTensors tensors)
     {
-        foreach (Tensor tensor in tensors.Checkpoint.Tensors)
+        foreach (Tensor tensor in tensors.Unexplained)
         {
             if (Module(tensor, "weight_packed") is { } packed && tensors.Wants(packed + "weight"))
             {

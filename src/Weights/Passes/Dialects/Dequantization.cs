@@ -23,24 +23,27 @@ public static class Dequantization
         ArgumentNullException.ThrowIfNull(ledger);
         PackedTensors packed = new(Checked(checkpoint), options.Config, name => IsWanted(options, name));
         Dictionary<string, PackedWeight> byPart = new(StringComparer.Ordinal);
-        foreach (PackedWeight weight in Dialect.All.SelectMany(dialect => dialect.Find(packed)))
+        PackedWeight[] found = [.. Dialect.All.SelectMany(dialect => dialect.Find(packed))];
+        foreach (PackedWeight weight in found)
         {
             Claim(checkpoint, weight, byPart);
         }
+        HashSet<string> staying = [.. found.SelectMany(static weight => weight.Staying).Select(static part => part.Name)];
+        Dictionary<string, int> order = checkpoint.Tensors.Index().ToDictionary(static tensor => tensor.Item.Name, static tensor => tensor.Index, StringComparer.Ordinal);
+        ILookup<string, PackedWeight> firsts = found.ToLookup(weight => weight.Parts.MinBy(part => order[part.Name])!.Name);
         List<Tensor> tensors = [];
         List<(PackedWeight, Tensor)> weights = [];
-        HashSet<PackedWeight> placed = [];
         foreach (Tensor tensor in checkpoint.Tensors)
         {
-            if (!byPart.TryGetValue(tensor.Name, out PackedWeight? weight))
-            {
-                tensors.Add(tensor);
-            }
-            else if (placed.Add(weight))
+            foreach (PackedWeight weight in firsts[tensor.Name])
             {
                 Tensor plain = As(weight.Tensor, options.DType ?? weight.DType);
                 tensors.Add(plain);
                 weights.Add((weight, plain));
+            }
+            if (!byPart.ContainsKey(tensor.Name) || staying.Contains(tensor.Name))
+            {
+                tensors.Add(tensor);
             }
         }
         if (weights.Count == 0)
@@ -66,12 +69,12 @@ public static class Dequantization
     {
         foreach (Tensor part in weight.Parts)
         {
-            if (!byPart.TryAdd(part.Name, weight))
+            if (!byPart.TryAdd(part.Name, weight) && !(weight.IsExplicit && byPart[part.Name].IsExplicit))
             {
                 throw new WeightFileException(Fault.Corrupt, $"is a part of a weight of {byPart[part.Name].Dialect} and of one of {weight.Dialect}: remove the scales that do not belong to it", tensor: part.Name);
             }
         }
-        if (checkpoint.Find(weight.Tensor.Name) is { } other && !weight.Parts.Any(part => part.Name == other.Name))
+        if (checkpoint.Find(weight.Tensor.Name) is { } other && !weight.Parts.Except(weight.Staying).Any(part => part.Name == other.Name))
         {
             throw new WeightFileException(Fault.Corrupt, $"is there beside {WeightFileException.Quote(weight.Parts[0].Name)}, which would become it: leave one of them out", tensor: other.Name);
         }

@@ -8,7 +8,7 @@ public abstract class Dialect
     }
 
     /// <summary>Every dialect.</summary>
-    public static IReadOnlyList<Dialect> All { get; } = [new Gptq(), new Awq(), new CompressedTensors(), new BitsAndBytes(), new ScaledFloats(), new ModelOpt(), new GgmlBlocks()];
+    public static IReadOnlyList<Dialect> All { get; } = [new Gptq(), new Awq(), new CompressedTensors(), new BitsAndBytes(), new ScaledFloats(), new ModelOpt(), new GgmlBlocks(), new Qdq(), new MatMulNBits()];
 
     /// <summary>Its usual name.</summary>
     public abstract string Name { get; }

@@ -12,9 +12,12 @@ internal abstract class Elements
 
     /// <summary>As <see cref="ByteSource.ReadsForward"/>.</summary>
     public virtual bool ReadsForward => false;
+
+    /// <summary>The elements of a tensor, of any type whose numbers are floats.</summary>
+    public static Elements Of(Tensor tensor) => tensor.DType.PadsLastBlock ? new PackedElements(tensor) : new TensorElements(tensor);
 }
 
-/// <summary>The elements of a tensor, of any type whose numbers are floats.</summary>
+/// <summary>The elements of a tensor, of any type whose numbers are floats and take whole bytes.</summary>
 internal sealed class TensorElements : Elements
 {
     private readonly Tensor _tensor;
@@ -95,6 +98,82 @@ internal sealed class NibbleElements(ByteSource bytes, float[] table, bool isHig
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}
+
+/// <summary>The elements of a tensor of which several are in each byte.</summary>
+internal sealed class PackedElements : Elements
+{
+    private readonly ByteSource _bytes;
+    private readonly int _perByte;
+    private readonly float[] _table; // The numbers of each byte.
+
+    public PackedElements(Tensor tensor)
+    {
+        (_bytes, _perByte) = (tensor.Bytes, tensor.DType.BlockLength);
+        _table = new float[256 * _perByte];
+        byte[] bytes = [.. Enumerable.Range(0, 256).Select(static value => (byte)value)];
+        Conversion.Between(tensor.DType, DType.F32)(bytes, MemoryMarshal.AsBytes(_table.AsSpan()));
+    }
+
+    public override bool ReadsForward => _bytes.ReadsForward;
+
+    public override void Read(long first, Span<float> values)
+    {
+        (long start, long skip) = Math.DivRem(first, _perByte);
+        int length = (int)(((first + values.Length + _perByte - 1) / _perByte) - start);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            _bytes.Read(start, buffer.AsSpan(0, length));
+            int within = (int)skip;
+            foreach (byte packed in buffer.AsSpan(0, length))
+            {
+                int count = Math.Min(_perByte - within, values.Length);
+                _table.AsSpan((packed * _perByte) + within, count).CopyTo(values);
+                values = values[count..];
+                within = 0;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}
+
+/// <summary>Numbers in rows, of which the last of each row are left out.</summary>
+/// <param name="elements">The numbers.</param>
+/// <param name="columns">Numbers of a row that count.</param>
+/// <param name="stride">From one row to the next.</param>
+internal sealed class RowElements(Elements elements, long columns, long stride) : Elements
+{
+    public override bool ReadsForward => elements.ReadsForward;
+
+    public override void Read(long first, Span<float> values)
+    {
+        (long row, long column) = Math.DivRem(first, columns);
+        (long lastRow, long lastColumn) = Math.DivRem(first + values.Length - 1, columns);
+        long start = (row * stride) + column;
+        int length = checked((int)((lastRow * stride) + lastColumn + 1 - start));
+        float[] buffer = ArrayPool<float>.Shared.Rent(length);
+        try
+        {
+            elements.Read(start, buffer.AsSpan(0, length));
+            int from = 0;
+            while (!values.IsEmpty)
+            {
+                int count = (int)Math.Min(columns - column, values.Length);
+                buffer.AsSpan(from, count).CopyTo(values);
+                values = values[count..];
+                from += count + (int)(stride - columns);
+                column = 0;
+            }
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(buffer);
         }
     }
 }

@@ -7,7 +7,7 @@ internal sealed class GgmlBlocks : Dialect
 
     internal override IEnumerable<PackedWeight> Find(PackedTensors tensors)
     {
-        foreach (Tensor tensor in tensors.Checkpoint.Tensors)
+        foreach (Tensor tensor in tensors.Unexplained)
         {
             if (tensor.DType.Kind == DTypeKind.Quantized && tensors.Wants(tensor.Name))
             {

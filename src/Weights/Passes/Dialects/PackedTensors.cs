@@ -7,9 +7,13 @@ namespace Weights.Passes.Dialects;
 internal sealed class PackedTensors(Checkpoint checkpoint, QuantizationConfig config, Func<string, bool> isWanted)
 {
     private readonly HashSet<string> _kept = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _parts = [.. checkpoint.QuantizedValues.SelectMany(static value => value.Parts)];
 
-    /// <summary>The tensors.</summary>
+    /// <summary>The tensors, and what is known about them.</summary>
     public Checkpoint Checkpoint => checkpoint;
+
+    /// <summary>Those of which the file does not say itself what is made of them.</summary>
+    public IEnumerable<Tensor> Unexplained => checkpoint.Tensors.Where(tensor => !_parts.Contains(tensor.Name));
 
     /// <summary>What a configuration says.</summary>
     public QuantizationConfig Config => config;
@@ -38,13 +42,13 @@ internal sealed class PackedTensors(Checkpoint checkpoint, QuantizationConfig co
 
     /// <summary>Tensors that are called <paramref name="part"/> in their module, with what comes before that: the module's name and a dot, or nothing.</summary>
     public IEnumerable<(Tensor Tensor, string Module)> Named(string part) =>
-        from tensor in checkpoint.Tensors
+        from tensor in Unexplained
         where tensor.Name.EndsWith(part, StringComparison.Ordinal) && (tensor.Name.Length == part.Length || tensor.Name[^(part.Length + 1)] == '.')
         select (tensor, tensor.Name[..^part.Length]);
 
     /// <summary>Tensors whose names end with <paramref name="suffix"/>, with what comes before it.</summary>
     public IEnumerable<(Tensor Tensor, string Start)> Ending(string suffix) =>
-        from tensor in checkpoint.Tensors
+        from tensor in Unexplained
         where tensor.Name.Length > suffix.Length && tensor.Name.EndsWith(suffix, StringComparison.Ordinal)
         select (tensor, tensor.Name[..^suffix.Length]);
 }

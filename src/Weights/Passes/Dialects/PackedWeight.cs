@@ -9,8 +9,14 @@ public sealed record PackedWeight
     /// <summary>How it is packed, after the dialect's name, for people: <c>4 bits, groups of 128</c>.</summary>
     public required string Description { get; init; }
 
-    /// <summary>The tensors that it is made of; they have no use of their own. The weight takes the place of the first.</summary>
+    /// <summary>The tensors that it is made of; they have no use of their own, unless they stay. The weight takes the place of the first.</summary>
     public required IReadOnlyList<Tensor> Parts { get; init; }
+
+    /// <summary>Those of its parts that something else needs, too, and that stay therefore.</summary>
+    public IReadOnlyList<Tensor> Staying { get; init; } = [];
+
+    /// <summary>Whether the file says itself what it is made of: then a part may be one of several weights.</summary>
+    internal bool IsExplicit { get; init; }
 
     /// <summary>
     /// The weight under its usual name and in its usual shape, made while it is read, of the element type in which the reference implementation

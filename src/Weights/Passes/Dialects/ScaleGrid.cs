@@ -15,6 +15,9 @@ internal sealed record ScaleGrid(long Rows, long Columns, long BlockRows, long B
     /// <summary>How the grid lies over a matrix, for people: <c>a scale per channel</c>.</summary>
     public required string Description { get; init; }
 
+    /// <summary>Whether all matrices have one grid, and not each its own.</summary>
+    public bool IsShared { get; private init; }
+
     /// <summary>What had to be taken for granted; null where there was no choice.</summary>
     public string? Assumption { get; private init; }
 
@@ -79,7 +82,45 @@ internal sealed record ScaleGrid(long Rows, long Columns, long BlockRows, long B
     public long RowOf(long row, long rowsPerMatrix)
     {
         (long matrix, long within) = Math.DivRem(row, rowsPerMatrix);
-        return (matrix * Rows) + (within / BlockRows);
+        return ((IsShared ? 0 : matrix) * Rows) + (within / BlockRows);
+    }
+
+    /// <summary>A grid of groups of columns, in each row of a matrix.</summary>
+    public static ScaleGrid Groups(long rows, long columns, long size) => Over(rows, columns, 1, size, $"groups of {size}");
+
+    /// <summary>
+    /// The grid of scales along one axis of a weight of any shape, and how the weight is to be seen as matrices: the axes from the one after it on are columns, or, where it is the last, it is itself.
+    /// </summary>
+    /// <param name="shape">Shape of the weight, without an axis of no length.</param>
+    /// <param name="axis">The axis; null for one scale.</param>
+    /// <param name="blockSize">Steps along the axis that share a scale, which then is one of a place on the other axes, too; 0 where each step has a scale for all of them.</param>
+    /// <returns>The grid, rows and columns of all matrices, and the rows of each.</returns>
+    public static (ScaleGrid Grid, long Rows, long Columns, long RowsPerMatrix) Along(Shape shape, int? axis, long blockSize)
+    {
+        if (axis is not { } cut)
+        {
+            return (Over(1, 1, 1, shape.ElementCount, "one scale"), 1, shape.ElementCount, 1);
+        }
+        long length = shape[cut];
+        long inner = 1;
+        foreach (long size in shape.Dimensions[(cut + 1)..])
+        {
+            inner *= size;
+        }
+        long outer = shape.ElementCount / (length * inner);
+        string along = $" along axis {cut}";
+        if (blockSize > 0)
+        {
+            long blocks = (length + blockSize - 1) / blockSize;
+            string text = $"blocks of {blockSize}{along}";
+            return inner == 1
+                ? (Over(outer, blocks, 1, blockSize, text), outer, length, outer)
+                : (Over(blocks, inner, blockSize, 1, text), outer * length, inner, length);
+        }
+        string channels = $"a scale per channel{along}";
+        return inner == 1
+            ? (Over(1, length, outer, 1, channels), outer, length, outer)
+            : (Over(length, 1, 1, inner, channels) with { IsShared = true }, outer * length, inner, length);
     }
 
     private static ScaleGrid Over(long rows, long columns, long blockRows, long blockColumns, string description) => new(rows, columns, blockRows, blockColumns) { Description = description };

@@ -14,6 +14,9 @@ internal sealed class ScaledBytes : UnitBytes
     // 64 Ki floats stay in the second-level cache between scaling and rounding.
     private const int BatchElements = 1 << 16;
 
+    // Columns of a grid of which a batch takes those of one row alone: of more, both rows that it meets would be read.
+    private const int MostGridColumns = 1 << 17;
+
     private readonly DType _dtype;
     private readonly BlockConversion? _round;
 
@@ -49,6 +52,12 @@ internal sealed class ScaledBytes : UnitBytes
     /// <summary>What is subtracted first; laid out as the scales are.</summary>
     public Elements? ZeroPoints { get; init; }
 
+    /// <summary>What is subtracted where <see cref="ZeroPoints"/> are not given.</summary>
+    public float ZeroPoint { get; init; }
+
+    /// <summary>Whether the products with zero points are subtracted, each rounded, and not the zero points themselves.</summary>
+    public bool SubtractsProducts { get; init; }
+
     /// <summary>The blocks that have a scale.</summary>
     public required ScaleGrid Grid { get; init; }
 
@@ -71,7 +80,7 @@ internal sealed class ScaledBytes : UnitBytes
         {
             while (!units.IsEmpty)
             {
-                int count = Math.Min(batch, units.Length / _dtype.BlockBytes);
+                int count = Together(first, Math.Min(batch, units.Length / _dtype.BlockBytes));
                 Span<float> values = numbers.AsSpan(0, count);
                 Numbers.Read(first, values);
                 Scale(first, values, order);
@@ -94,6 +103,9 @@ internal sealed class ScaledBytes : UnitBytes
         }
     }
 
+    // How many of so many elements are scaled at once: not those of two rows with many scales.
+    private int Together(long first, int count) => Grid.Columns > MostGridColumns ? (int)Math.Min(count, Columns - (first % Columns)) : count;
+
     private void Scale(long first, Span<float> values, int[]? order)
     {
         (long row, long column) = Math.DivRem(first, Columns);
@@ -102,6 +114,10 @@ internal sealed class ScaledBytes : UnitBytes
         bool isPart = row == lastRow && order is null;
         long firstScale = (Grid.RowOf(row, RowsPerMatrix) * Grid.Columns) + (isPart ? column / Grid.BlockColumns : 0);
         long lastScale = (Grid.RowOf(lastRow, RowsPerMatrix) * Grid.Columns) + (isPart ? (column + values.Length - 1) / Grid.BlockColumns : Grid.Columns - 1);
+        if (Grid.IsShared && row / RowsPerMatrix != lastRow / RowsPerMatrix)
+        {
+            (firstScale, lastScale) = (0, (Grid.Rows * Grid.Columns) - 1);
+        }
         int count = checked((int)(lastScale - firstScale + 1));
         float[] parameters = ArrayPool<float>.Shared.Rent(2 * count);
         try
@@ -109,7 +125,7 @@ internal sealed class ScaledBytes : UnitBytes
             Span<float> scales = parameters.AsSpan(0, count);
             Span<float> zeroPoints = parameters.AsSpan(count, count);
             Scales.Read(firstScale, scales);
-            zeroPoints.Clear();
+            zeroPoints.Fill(ZeroPoint);
             ZeroPoints?.Read(firstScale, zeroPoints);
             while (!values.IsEmpty)
             {
@@ -135,14 +151,37 @@ internal sealed class ScaledBytes : UnitBytes
 
     private void ScaleRow(Span<float> values, long column, int start, ReadOnlySpan<float> scales, ReadOnlySpan<float> zeroPoints)
     {
+        if (Grid.BlockColumns == 1)
+        {
+            // A scale for each column.
+            scales = scales.Slice((int)(start + column), values.Length);
+            zeroPoints = zeroPoints.Slice((int)(start + column), values.Length);
+            for (int index = 0; index < values.Length; index++)
+            {
+                values[index] = (values[index] - zeroPoints[index]) * scales[index];
+            }
+            Multiply(values);
+            return;
+        }
         while (!values.IsEmpty)
         {
             (long block, long within) = Math.DivRem(column, Grid.BlockColumns);
             int length = (int)Math.Min(values.Length, Grid.BlockColumns - within);
             (float scale, float zeroPoint) = (scales[(int)(start + block)], zeroPoints[(int)(start + block)]);
-            foreach (ref float value in values[..length])
+            if (SubtractsProducts)
             {
-                value = (value - zeroPoint) * scale;
+                float product = zeroPoint * scale;
+                foreach (ref float value in values[..length])
+                {
+                    value = (value * scale) - product;
+                }
+            }
+            else
+            {
+                foreach (ref float value in values[..length])
+                {
+                    value = (value - zeroPoint) * scale;
+                }
             }
             Multiply(values[..length]);
             values = values[length..];

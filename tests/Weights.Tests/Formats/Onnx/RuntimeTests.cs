@@ -1,5 +1,4 @@
 using Microsoft.ML.OnnxRuntime;
-using Microsoft.ML.OnnxRuntime.Tensors;
 using Weights.Formats;
 using Weights.IO;
 using Weights.Passes;
@@ -25,19 +24,24 @@ public class RuntimeTests
     [MemberData(nameof(Networks))]
     public void A_model_computes_the_same_after_its_elements_have_moved(string name)
     {
-        byte[][] expected = Outputs(Fixtures.Path(name));
+        byte[][] expected = Runtime.Outputs(Fixtures.Path(name));
         using TemporaryFolder folder = new();
         Convert(Fixtures.Path(name), folder, "same.onnx", new WriteOptions());
         Convert(Fixtures.Path(name), folder, "external.onnx", new WriteOptions { Placement = ElementPlacement.External });
         Convert(folder.File("external.onnx"), folder, "kept.onnx", new WriteOptions());
         Convert(folder.File("external.onnx"), folder, "inline.onnx", new WriteOptions { Placement = ElementPlacement.Inline });
-        Convert(Fixtures.Path(name), folder, "shared.onnx", new WriteOptions { ExternalFormat = Format.Safetensors });
-        foreach (string file in (string[])["same.onnx", "external.onnx", "kept.onnx", "inline.onnx", "shared.onnx"])
+        foreach (string file in (string[])["same.onnx", "external.onnx", "kept.onnx", "inline.onnx"])
         {
-            AssertSame(expected, Outputs(folder.File(file)), file);
+            AssertSame(expected, Runtime.Outputs(folder.File(file)), file);
         }
         Assert.Equal(File.ReadAllBytes(folder.File("same.onnx")), File.ReadAllBytes(folder.File("inline.onnx")));
         using Checkpoint model = Format.Open(Fixtures.Path(name));
+        if (model.Tensors.Any(static tensor => !Format.Safetensors.Writes.Contains(tensor.DType)))
+        {
+            return;
+        }
+        Convert(Fixtures.Path(name), folder, "shared.onnx", new WriteOptions { ExternalFormat = Format.Safetensors });
+        AssertSame(expected, Runtime.Outputs(folder.File("shared.onnx")), "shared.onnx");
         using Checkpoint elements = Format.Open(folder.File("shared.safetensors"));
         Assert.Equal(model.Tensors.Select(Line).Order(StringComparer.Ordinal), elements.Tensors.Select(Line).Order(StringComparer.Ordinal));
     }
@@ -48,7 +52,7 @@ public class RuntimeTests
     {
         using TemporaryFolder folder = new();
         Convert(Fixtures.Path(name), folder, "renamed.onnx", new WriteOptions(), static checkpoint => checkpoint.Rename([RenameRule.Parse("^=other/")], []));
-        AssertSame(Outputs(Fixtures.Path(name)), Outputs(folder.File("renamed.onnx")), "renamed.onnx");
+        AssertSame(Runtime.Outputs(Fixtures.Path(name)), Runtime.Outputs(folder.File("renamed.onnx")), "renamed.onnx");
         using Checkpoint renamed = Format.Open(folder.File("renamed.onnx"));
         Assert.All(renamed.Tensors, static tensor => Assert.StartsWith("other/", tensor.Name, StringComparison.Ordinal));
     }
@@ -59,8 +63,8 @@ public class RuntimeTests
         string path = Fixtures.Path("onnx/valid/net-conv.onnx");
         using TemporaryFolder folder = new();
         Convert(path, folder, "half.onnx", new WriteOptions(), static checkpoint => checkpoint.Cast([CastRule.Parse("F32=F16")], []));
-        float[] expected = Floats(Outputs(path)[0]);
-        float[] actual = Floats(Outputs(folder.File("half.onnx"))[0]);
+        float[] expected = Floats(Runtime.Outputs(path)[0]);
+        float[] actual = Floats(Runtime.Outputs(folder.File("half.onnx"))[0]);
         Assert.Equal(expected.Length, actual.Length);
         float largest = expected.Max(Math.Abs);
         Assert.All(expected.Zip(actual), pair => Assert.InRange(Math.Abs(pair.First - pair.Second), 0, 0.01f * largest));
@@ -83,8 +87,8 @@ public class RuntimeTests
         using Checkpoint named = new(fresh.Values, new Origin("memory", "none", "", 0));
         Write(model.Graft(trained, new GraftOptions { Old = old }, []).Checkpoint, folder, "content.onnx", new WriteOptions(), []);
         Write(model.Graft(named, new GraftOptions(), []).Checkpoint, folder, "name.onnx", new WriteOptions(), []);
-        AssertSame(Outputs(folder.File("name.onnx")), Outputs(folder.File("content.onnx")), "content.onnx");
-        Assert.NotEqual(Outputs(path)[0], Outputs(folder.File("content.onnx"))[0]);
+        AssertSame(Runtime.Outputs(folder.File("name.onnx")), Runtime.Outputs(folder.File("content.onnx")), "content.onnx");
+        Assert.NotEqual(Runtime.Outputs(path)[0], Runtime.Outputs(folder.File("content.onnx"))[0]);
     }
 
     private static Tensor Turned(Tensor tensor, ByteSource bytes)
@@ -158,28 +162,6 @@ public class RuntimeTests
         using Output output = new(folder.File(name), replace: false);
         output.Write(Format.Onnx.Layout(checkpoint, name, options, ledger));
         output.Commit();
-    }
-
-    // For the same inputs each time: numbers between -1 and 1.
-    private static byte[][] Outputs(string path)
-    {
-        using InferenceSession session = new(path);
-        using RunOptions run = new();
-        Dictionary<string, OrtValue> inputs = [];
-        Random random = new(1);
-        foreach ((string name, NodeMetadata metadata) in session.InputMetadata)
-        {
-            long[] shape = [.. metadata.Dimensions.Select(static size => size < 0 ? 2L : size)];
-            int count = checked((int)shape.Aggregate(1L, static (product, size) => product * size));
-            inputs[name] = metadata.ElementDataType switch
-            {
-                TensorElementType.Float => OrtValue.CreateTensorValueFromMemory([.. Enumerable.Range(0, count).Select(_ => (random.NextSingle() * 2) - 1)], shape),
-                TensorElementType.Int64 => OrtValue.CreateTensorValueFromMemory([.. Enumerable.Range(0, count).Select(_ => random.NextInt64(2))], shape),
-                _ => OrtValue.CreateTensorValueFromMemory([.. Enumerable.Range(0, count).Select(_ => random.Next(2) == 1)], shape),
-            };
-        }
-        using IDisposableReadOnlyCollection<OrtValue> outputs = session.Run(run, inputs, session.OutputNames);
-        return [.. outputs.Select(static output => output.GetTensorMutableRawData().ToArray())];
     }
 
     private static void AssertSame(byte[][] expected, byte[][] actual, string file)

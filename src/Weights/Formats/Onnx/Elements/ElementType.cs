@@ -56,6 +56,17 @@ internal sealed record ElementType(int Code, string Name, DType? DType, int Fiel
         _ => 25,
     };
 
+    /// <summary>Since which version of the intermediate representation there is such a type.</summary>
+    public long IrVersion => Code switch
+    {
+        <= 16 => 4,
+        <= 20 => 9,
+        <= 22 => 10,
+        23 => 11,
+        24 => 12,
+        _ => 13,
+    };
+
     /// <summary>Every element type that tensors here can have, by name.</summary>
     public static IReadOnlyList<DType> Stored { get; } = [.. s_all.Select(static type => type.DType).OfType<DType>().OrderBy(static dtype => dtype.Name, StringComparer.Ordinal)];
 

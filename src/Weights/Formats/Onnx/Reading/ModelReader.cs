@@ -84,6 +84,7 @@ internal sealed class ModelReader
         {
             return new Checkpoint(tensors, origin, _input) { LeftOut = leftOut, VerifiedFiles = options.Verify ? _files.Count : 0 };
         }
+        IReadOnlyList<QuantizedNodes> quantized = QuantizedNodes.Find(model, all);
         List<Alias> aliases = [];
         foreach ((string name, string of) in PlainModel.Aliases(model))
         {
@@ -99,7 +100,8 @@ internal sealed class ModelReader
             Aliases = aliases,
             LeftOut = leftOut,
             VerifiedFiles = options.Verify ? _files.Count : 0,
-            Graph = PlainModel.Is(model) ? null : ModelSummary.Of(model),
+            QuantizedValues = [.. quantized.Select(static one => one.Value)],
+            Graph = PlainModel.Is(model) ? null : ModelSummary.Of(model, WeightUses.Of(model, all, quantized)),
             Original = PlainModel.Is(model) ? null : new OnnxModel(model, _skeleton, all),
         };
     }

@@ -10,7 +10,9 @@ internal static class ModelSummary
     private const int MaxDepth = 16;
 
     /// <summary>Of its graph.</summary>
-    public static GraphSummary Of(ModelProto model)
+    /// <param name="model">The model.</param>
+    /// <param name="uses">How its weights are used.</param>
+    public static GraphSummary Of(ModelProto model, IReadOnlyDictionary<string, WeightUse> uses)
     {
         GraphProto graph = model.Graph ?? new GraphProto();
         HashSet<string> initializers = [.. graph.Initializer.Select(static tensor => tensor.Name), .. graph.SparseInitializer.Select(static sparse => sparse.Values?.Name ?? "")];
@@ -25,6 +27,7 @@ internal static class ModelSummary
             Inputs = [.. graph.Input.Where(input => !initializers.Contains(input.Name)).Select(Value)],
             Outputs = [.. graph.Output.Select(Value)],
             Operators = [.. graph.Node.GroupBy(Operator).Select(static group => KeyValuePair.Create(group.Key, group.Count())).OrderByDescending(static entry => entry.Value).ThenBy(static entry => entry.Key, StringComparer.Ordinal)],
+            WeightUses = uses,
             Nodes = graph.Node.Count,
             InnerNodes = graph.Node.Sum(InnerNodes) + model.Functions.Sum(static function => function.Node.Count + function.Node.Sum(InnerNodes)),
         };

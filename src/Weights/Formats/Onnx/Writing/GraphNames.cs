@@ -65,9 +65,33 @@ internal static class GraphNames
         return names;
     }
 
+    /// <summary>Every name that something in an inner graph uses.</summary>
+    public static HashSet<string> UsedInside(GraphProto graph)
+    {
+        HashSet<string> names = new(StringComparer.Ordinal);
+        foreach (NodeProto node in graph.Node)
+        {
+            foreach (GraphProto inner in Inner(node))
+            {
+                CollectUses(inner, names);
+            }
+        }
+        return names;
+    }
+
+    /// <summary>Every node: of the main graph, of inner ones, of functions and of training.</summary>
+    public static IEnumerable<NodeProto> Nodes(ModelProto model) => Nodes(
+    [
+        .. model.Graph?.Node ?? [],
+        .. model.Functions.SelectMany(static function => function.Node),
+        .. model.TrainingInfo.SelectMany(static training => new[] { training.Initialization, training.Algorithm }.OfType<GraphProto>()).SelectMany(static graph => graph.Node),
+    ]);
+
     /// <summary>The graphs within a node.</summary>
     public static IEnumerable<GraphProto> Inner(NodeProto node) =>
         node.Attribute.SelectMany(static attribute => attribute.G is null ? attribute.Graphs : attribute.Graphs.Append(attribute.G));
+
+    private static IEnumerable<NodeProto> Nodes(IEnumerable<NodeProto> nodes) => nodes.SelectMany(static node => Nodes(Inner(node).SelectMany(static graph => graph.Node)).Prepend(node));
 
     private static void RenameInner(GraphProto? graph, IReadOnlyDictionary<string, string> names)
     {

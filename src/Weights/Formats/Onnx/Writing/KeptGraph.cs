@@ -45,7 +45,17 @@ internal sealed class KeptGraph
     private void Replace()
     {
         TensorSearch search = new();
-        search.Search(_model);
+        search.Search(_model); // Before anything changes: the way to a tensor may have the index of a node in it.
+        foreach ((DraftTensor draft, DType expected) in WeightNodes.Change(_model, _original, _checkpoint, _tensors, _ledger))
+        {
+            _initializers.Add(draft.Message);
+            _drafts.Add(draft);
+            if (draft.Tensor.DType != expected)
+            {
+                Cast(draft.Message, draft.Tensor, expected);
+            }
+        }
+        HashSet<TensorProto> present = new((IEnumerable<TensorProto>?)_model.Graph?.Initializer ?? [], ReferenceEqualityComparer.Instance);
         HashSet<TensorProto> gone = new(ReferenceEqualityComparer.Instance);
         foreach (FoundTensor found in search.Found.Where(static found => found.Message is not null))
         {
@@ -53,6 +63,10 @@ internal sealed class KeptGraph
             if (!_original.Tensors.TryGetValue(found.Name, out Tensor? read))
             {
                 continue; // Strings.
+            }
+            if (_initializers.Contains(message) && !present.Contains(message))
+            {
+                continue; // Others have taken its place.
             }
             if (!_tensors.TryGetValue(found.Name, out Tensor? tensor))
             {
@@ -161,7 +175,8 @@ internal sealed class KeptGraph
 
     private void Rename()
     {
-        HashSet<string> initializers = [.. _original.Message.Graph?.Initializer.Select(static tensor => tensor.Name) ?? []];
+        GraphProto? graph = _model.Graph;
+        HashSet<string> initializers = [.. graph?.Initializer.Select(static tensor => tensor.Name) ?? []];
         Dictionary<string, string> names = new(StringComparer.Ordinal);
         HashSet<string>? taken = null;
         foreach (Tensor tensor in _checkpoint.Tensors)
