@@ -41,6 +41,7 @@ internal static class Convert
         Source.TellLosses(source, request.Target, ledger);
         using Checkpoint? names = request.NamesFrom is { } path ? Source.Open(path, new ReadOptions(), session) : null;
         Checkpoint checkpoint = Edited(source, names, request, ledger, session);
+        Source.TellPartsAlone(checkpoint, request.Target, ledger);
         IReadOnlyList<FileLayout> layouts = request.Target.Layout(checkpoint, Path.GetFileName(request.Output), request.Options, ledger);
         Conversion conversion = new(checkpoint, request.Output, request.Target.Name, layouts, ledger);
         bool isRefused = request.IsStrict && ledger.Count > 0;

@@ -15,7 +15,7 @@ internal static class Dequantize
     /// <summary>The verb.</summary>
     public static Verb Create(Session session)
     {
-        Verb verb = new("dequantize", "Makes plain floating-point weights, under their usual names, of those that are packed by GPTQ, AWQ, compressed-tensors, bitsandbytes and others, or as ggml's blocks. It is streamed: neither file is ever in memory.")
+        Verb verb = new("dequantize", "Makes plain floating-point weights, under their usual names, of those that are packed by GPTQ, AWQ, compressed-tensors, bitsandbytes and others, as ggml's blocks, or for the nodes of an ONNX graph. It is streamed: neither file is ever in memory.")
         {
             Examples =
             [
@@ -50,6 +50,7 @@ internal static class Dequantize
             throw NothingPacked(request, source, config);
         }
         WarnOfVainPatterns(session, request, plain);
+        Source.TellPartsAlone(plain.Checkpoint, request.Target, ledger);
         IReadOnlyList<FileLayout> layouts = request.Target.Layout(plain.Checkpoint, Path.GetFileName(request.Output), request.Options, ledger);
         DequantizeReport report = new(source, plain, new Conversion(plain.Checkpoint, request.Output, request.Target.Name, layouts, ledger));
         if (request.IsDryRun)

@@ -46,6 +46,7 @@ internal static class Quantize
         QuantizationOptions options = new() { Scheme = request.Scheme, Include = request.Include, Exclude = request.Exclude, Overrides = request.Overrides, Importances = importances };
         QuantizedCheckpoint quantized = source.Quantize(options, ledger);
         Warn(session, request, quantized);
+        Source.TellPartsAlone(quantized.Checkpoint, request.Target, ledger);
         IReadOnlyList<FileLayout> layouts = request.Target.Layout(quantized.Checkpoint, Path.GetFileName(request.Output), request.Options, ledger);
         QuantizeReport report = new(request, source, quantized, new Conversion(quantized.Checkpoint, request.Output, request.Target.Name, layouts, ledger));
         if (request.IsDryRun)

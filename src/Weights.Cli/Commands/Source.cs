@@ -41,6 +41,18 @@ internal static class Source
         }
     }
 
+    /// <summary>Tells a ledger of weights that a file of that format would hold in parts, without saying what is made of them.</summary>
+    public static void TellPartsAlone(Checkpoint written, Format target, Ledger ledger)
+    {
+        if (written.QuantizedValues.Count == 0 || target.KeepsQuantizedValues)
+        {
+            return;
+        }
+        string more = written.QuantizedValues.Count > 1 ? ", …" : "";
+        string weights = $"{Quantity.Of(written.QuantizedValues.Count, "weight")} ({written.QuantizedValues[0].Name}{more})";
+        ledger.Add(LedgerKind.LeftOut, "quantization", $"how {weights} come of numbers and scales; a {target.Name} file holds those alone, and 'weights dequantize' writes the weights");
+    }
+
     /// <summary>The tensors that <c>--filter</c> and <c>--exclude</c> leave.</summary>
     /// <exception cref="UsageException">
     /// A filter matches none, or none is left: a report on nothing, or a file of nothing, is never what was meant.

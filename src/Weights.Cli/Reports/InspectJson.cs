@@ -100,6 +100,7 @@ internal static class InspectJson
             line.WriteString("of", alias.Of);
             line.WriteString("kind", alias.Kind == AliasKind.Same ? "same" : "overlapping");
         });
+        Json.Objects(writer, "quantized_values", checkpoint.QuantizedValues, WriteQuantized);
         Json.Objects(writer, "left_out", checkpoint.LeftOut, (line, part) =>
         {
             line.WriteString("path", part.Path);
@@ -115,16 +116,34 @@ internal static class InspectJson
         });
     }
 
-    private static void WriteTensor(Utf8JsonWriter writer, Tensor tensor)
+    private static void WriteQuantized(Utf8JsonWriter writer, QuantizedValue value)
     {
-        writer.WriteString("name", tensor.Name);
-        writer.WriteString("dtype", tensor.DType.Name);
+        writer.WriteString("name", value.Name);
+        writer.WriteString("kind", value.Kind == QuantizedValueKind.Linear ? "linear" : "block_matrix");
+        writer.WriteString("numbers", value.Numbers);
+        writer.WriteString("scales", value.Scales);
+        writer.WriteString("zero_points", value.ZeroPoints);
+        writer.WriteString("dtype", value.DType.Name);
+        WriteShape(writer, value.Shape);
+        writer.WriteNumber("axis", value.Axis);
+        writer.WriteNumber("block_size", value.BlockSize);
+    }
+
+    private static void WriteShape(Utf8JsonWriter writer, Shape shape)
+    {
         writer.WriteStartArray("shape");
-        foreach (long dimension in tensor.Shape.Dimensions)
+        foreach (long dimension in shape.Dimensions)
         {
             writer.WriteNumberValue(dimension);
         }
         writer.WriteEndArray();
+    }
+
+    private static void WriteTensor(Utf8JsonWriter writer, Tensor tensor)
+    {
+        writer.WriteString("name", tensor.Name);
+        writer.WriteString("dtype", tensor.DType.Name);
+        WriteShape(writer, tensor.Shape);
         writer.WriteNumber("bytes", tensor.Bytes.Length);
     }
 

@@ -42,6 +42,7 @@ internal static class InspectText
         string selected = checkpoint.Tensors.Count == inspection.FileTensors ? "" : $" of {inspection.FileTensors:N0}";
         fields.Write("tensors", $"{checkpoint.Tensors.Count:N0}{selected}, {Quantity.Bytes(checkpoint.TensorBytes)}");
         fields.Write("parameters", Quantity.Parameters(checkpoint.ParameterCount));
+        fields.Write("quantized", [.. Quantized(checkpoint)]);
         fields.Write("dtypes", [.. DTypes(inspection.DTypes, fields.ListWidth)]);
         if (inspection.Card is { } card)
         {
@@ -56,6 +57,15 @@ internal static class InspectText
         fields.Write("aliases", [.. checkpoint.Aliases.Select(alias => Line(Words(alias), fields.ListWidth))]);
         fields.Write("left out", [.. checkpoint.LeftOut.SelectMany(part => Sentence(part, fields.ListWidth))]);
     }
+
+    // What the parameters are that the types below say nothing of.
+    private static IEnumerable<string> Quantized(Checkpoint checkpoint) =>
+        from value in checkpoint.QuantizedValues
+        let numbers = value.Kind == QuantizedValueKind.BlockMatrix ? $"{value.Bits}-bit integers" : checkpoint.Find(value.Numbers)!.DType.Name
+        let blocks = value.BlockSize > 0 ? $", blocks of {value.BlockSize:N0}" : ""
+        let zeroPoints = value.ZeroPoints is null ? "" : ", zero points"
+        group value by $"as {numbers}, scales of {checkpoint.Find(value.Scales)!.DType}{blocks}{zeroPoints}" into alike
+        select $"{Quantity.Of(alike.Count(), "weight")} {alike.Key}";
 
     private static string Words(Alias alias) => $"{alias.Name} {(alias.Kind == AliasKind.Same ? "is" : "overlaps")} {alias.Of}";
 

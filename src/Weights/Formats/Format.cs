@@ -113,6 +113,9 @@ public abstract partial class Format
     /// <summary>Whether a written file would still hold the computation that the checkpoint's file describes.</summary>
     public virtual bool KeepsGraph(Checkpoint checkpoint) => false;
 
+    /// <summary>Whether a written file would still say how <see cref="Checkpoint.QuantizedValues"/> are made of its tensors.</summary>
+    public virtual bool KeepsQuantizedValues => false;
+
     /// <summary>Whether the file is of this format, by its content; the extension does not count. Never throws but for <see cref="IOException"/>.</summary>
     public abstract bool Sniff(Input input);
 

@@ -126,13 +126,15 @@ public sealed class Checkpoint : IDisposable
     /// <summary>Bytes of all tensors.</summary>
     public long TensorBytes => Tensors.Sum(static tensor => tensor.Bytes.Length);
 
-    /// <summary>Elements of all tensors, those of aliases of the same tensor counted once.</summary>
+    /// <summary>Elements of all tensors, those of aliases of the same tensor counted once; of quantised values their own, and not those of the tensors that they are made of.</summary>
     public long ParameterCount
     {
         get
         {
             IReadOnlyDictionary<string, string> sameAs = SameAs();
-            return Tensors.Where(tensor => !sameAs.ContainsKey(tensor.Name)).Sum(static tensor => tensor.Shape.ElementCount);
+            HashSet<string> parts = [.. QuantizedValues.SelectMany(static value => value.Parts)];
+            return Tensors.Where(tensor => !sameAs.ContainsKey(tensor.Name) && !parts.Contains(tensor.Name)).Sum(static tensor => tensor.Shape.ElementCount)
+                + QuantizedValues.Sum(static value => value.Shape.ElementCount);
         }
     }
 

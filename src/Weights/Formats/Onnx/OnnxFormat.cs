@@ -52,6 +52,9 @@ namespace Weights.Formats.Onnx
         public override bool KeepsGraph(Checkpoint checkpoint) => checkpoint.Original is OnnxModel;
 
         /// <inheritdoc/>
+        public override bool KeepsQuantizedValues => true;
+
+        /// <inheritdoc/>
         public override IReadOnlyList<FileLayout> Layout(Checkpoint checkpoint, string fileName, WriteOptions options, Ledger ledger) =>
             OnnxLayout.Files(checkpoint, fileName, options, ledger);
     }

@@ -21,6 +21,9 @@ internal sealed class LinearNode
     /// <param name="scales">Its scales.</param>
     public LinearNode(QuantizedValue value, Tensor numbers, Tensor scales) => (_value, _numbers, _scales) = (value, numbers, scales);
 
+    /// <summary>Whether such a node takes numbers of that type.</summary>
+    public static bool Takes(DType numbers) => FirstOpset(numbers) is not null;
+
     /// <summary>The element type that the node gives: that of the scales, where they are of one in which can be calculated.</summary>
     public DType DType => HasUsualScales ? _scales.DType : _value.DType;
 
@@ -29,14 +32,7 @@ internal sealed class LinearNode
     {
         get
         {
-            int numbers = ElementType.Of(_numbers.DType).Code switch
-            {
-                2 or 3 or 6 => 10, // UINT8, INT8, INT32
-                17 or 18 or 19 or 20 => 19,
-                4 or 5 or 21 or 22 => 21, // UINT16, INT16, UINT4, INT4
-                23 => 23,
-                _ => 25,
-            };
+            int numbers = FirstOpset(_numbers.DType) ?? throw new WeightFileException(Fault.Unsupported, $"is {_numbers.DType}, of which {QuantizedNodes.LinearOperator} makes nothing", tensor: _numbers.Name);
             int scales = _scales.DType == DType.F32 ? 10 : HasUsualScales ? 19 : 24;
             return Math.Max(Math.Max(numbers, scales), _value.BlockSize > 0 ? 21 : HasAxis ? 13 : 10);
         }
@@ -48,6 +44,16 @@ internal sealed class LinearNode
     private bool HasUsualScales => _scales.DType == DType.F32 || _scales.DType == DType.F16 || _scales.DType == DType.BF16;
 
     private bool HasAxis => _value.BlockSize > 0 || _scales.Shape.ElementCount != 1 || _scales.Shape.Rank > 1;
+
+    private static int? FirstOpset(DType numbers) => ElementType.Of(numbers).Code switch
+    {
+        2 or 3 or 6 => 10, // UINT8, INT8, INT32
+        17 or 18 or 19 or 20 => 19, // 8-bit floats
+        4 or 5 or 21 or 22 => 21, // UINT16, INT16, UINT4, INT4
+        23 => 23, // FLOAT4E2M1
+        25 or 26 => 25, // UINT2, INT2
+        _ => null,
+    };
 
     /// <summary>The node.</summary>
     /// <param name="output">Name of what it gives.</param>

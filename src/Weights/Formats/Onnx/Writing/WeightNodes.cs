@@ -66,7 +66,7 @@ internal sealed class WeightNodes
         foreach (QuantizedNodes known in QuantizedNodes.Find(_model, _original.Tensors))
         {
             QuantizedValue? now = values.GetValueOrDefault(known.Value.Name);
-            if (now is not null && now.IsComputedAs(known.Value) && now.Parts.All(part => _tensors[part].Shape == _original.Tensors[part].Shape))
+            if (now is not null && IsAsBefore(now, known.Value))
             {
                 values.Remove(known.Value.Name);
             }
@@ -110,6 +110,11 @@ internal sealed class WeightNodes
         }
         Finish();
     }
+
+    // Numbers of another type that the node does not take are cast to what it takes, as other tensors are.
+    private bool IsAsBefore(QuantizedValue now, QuantizedValue before) => now.IsComputedAs(before)
+        && now.Parts.All(part => _tensors[part].Shape == _original.Tensors[part].Shape)
+        && (_tensors[now.Numbers].DType == _original.Tensors[now.Numbers].DType || !LinearNode.Takes(_tensors[now.Numbers].DType));
 
     // From now on the graph uses weights under their own names, and multiplies by them as such.
     private void Unpack(List<QuantizedNodes> changed)
