@@ -5,6 +5,8 @@ using Weights.Cli.Terminal;
 using Weights.Formats;
 using Weights.IO;
 using Weights.Passes;
+using Weights.Passes.Dialects;
+using Weights.Passes.Packing;
 using Weights.Passes.Quantize;
 
 namespace Weights.Cli.Commands;
@@ -23,6 +25,8 @@ internal static class Quantize
                 ("weights quantize model.gguf small.gguf --scheme iq2_xs --imatrix imatrix.gguf", "very few bits, where they matter most"),
                 ("weights quantize model.gguf model-q8.gguf --scheme q8_0 --tensor 'output.weight=f16' --min-sqnr 40", "exits with 1 if a tensor becomes too noisy"),
                 ("weights quantize model.pt half.safetensors --scheme bf16", "an element type"),
+                ("weights quantize model out/model.safetensors --scheme int4 --search mse", "for vLLM, with its config.json"),
+                ("weights quantize model out/model.safetensors --scheme nf4", "for bitsandbytes"),
             ],
         };
         QuantizeArguments arguments = new();
@@ -43,10 +47,16 @@ internal static class Quantize
         {
             throw new UsageException($"{request.Importances}: its importances are of other tensors ({importances.Names.First()}, …) than those of {request.Input}; give the importance matrix of this model, under the same names");
         }
-        QuantizationOptions options = new() { Scheme = request.Scheme, Include = request.Include, Exclude = request.Exclude, Overrides = request.Overrides, Importances = importances };
-        QuantizedCheckpoint quantized = source.Quantize(options, ledger);
+        // Numbers are what counts, however they are packed; types of blocks that are asked for may be those that are there.
+        DequantizationOptions reading = new() { Config = QuantizationConfig.Beside(request.Input), Dialects = request.Packing is null ? Dialect.OfSeveralTensors : Dialect.All };
+        Checkpoint plain = source.Dequantize(reading, ledger).Checkpoint;
+        QuantizedCheckpoint quantized = request.Packing is { } packing ? plain.Pack(packing, ledger) : plain.Quantize(request.Types! with { Importances = importances }, ledger);
         Warn(session, request, quantized);
         IReadOnlyList<FileLayout> layouts = request.Target.Layout(quantized.Checkpoint, Path.GetFileName(request.Output), request.Options, ledger);
+        if (quantized.Configuration is { } configuration && ModelConfiguration.Layout(request.Input, request.Output, request.MayReplace, configuration, ledger) is { } file)
+        {
+            layouts = [file, .. layouts];
+        }
         QuantizeReport report = new(request, source, quantized, new Conversion(quantized.Checkpoint, request.Output, request.Target.Name, layouts, ledger));
         if (request.IsDryRun)
         {
@@ -91,15 +101,15 @@ internal static class Quantize
     {
         IEnumerable<(Glob Glob, string Option)> patterns =
         [
-            .. request.Overrides.Select(static rule => (rule.Glob, $"--tensor '{rule}'")),
-            .. request.Include.Select(static glob => (glob, $"--include '{glob}'")),
-            .. request.Exclude.Select(static glob => (glob, $"--exclude '{glob}'")),
+            .. request.Types?.Overrides.Select(static rule => (rule.Glob, $"--tensor '{rule}'")) ?? request.Packing!.Overrides.Select(static rule => (rule.Glob, $"--tensor '{rule}'")),
+            .. (request.Types?.Include ?? request.Packing!.Include).Select(static glob => (glob, $"--include '{glob}'")),
+            .. (request.Types?.Exclude ?? request.Packing!.Exclude).Select(static glob => (glob, $"--exclude '{glob}'")),
         ];
-        foreach ((_, string option) in patterns.Where(pattern => !quantized.Tensors.Any(tensor => pattern.Glob.IsMatch(tensor.Planned.Tensor.Name))))
+        foreach ((_, string option) in patterns.Where(pattern => !quantized.Tensors.Any(tensor => pattern.Glob.IsMatch(tensor.Source.Name))))
         {
             session.Warn($"{option} matches no tensor");
         }
-        if (!quantized.Tensors.Any(static tensor => tensor.Planned.IsChanged))
+        if (!quantized.Tensors.Any(static tensor => tensor.IsChanged))
         {
             session.Warn("no tensor changes its type");
         }
