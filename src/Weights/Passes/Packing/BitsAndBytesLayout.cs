@@ -53,7 +53,7 @@ internal sealed class BitsAndBytesLayout : PackedLayout
             ["bnb_4bit_use_double_quant"] = false,
             ["bnb_4bit_compute_dtype"] = "bfloat16",
             ["bnb_4bit_quant_storage"] = "uint8",
-            ["llm_int8_threshold"] = 6.0,
+            ["llm_int8_threshold"] = JsonNode.Parse("6.0"), // Which its readers want to be a float by its looks, too.
             ["llm_int8_has_fp16_weight"] = false,
             ["llm_int8_enable_fp32_cpu_offload"] = false,
             ["llm_int8_skip_modules"] = Strings(kept.Select(Layer)),
