@@ -47,10 +47,7 @@ internal static class Quantize
         {
             throw new UsageException($"{request.Importances}: its importances are of other tensors ({importances.Names.First()}, …) than those of {request.Input}; give the importance matrix of this model, under the same names");
         }
-        // Numbers are what counts, however they are packed; types of blocks that are asked for may be those that are there.
-        DequantizationOptions reading = new() { Config = QuantizationConfig.Beside(request.Input), Dialects = request.Packing is null ? Dialect.OfSeveralTensors : Dialect.All };
-        Checkpoint plain = source.Dequantize(reading, ledger).Checkpoint;
-        QuantizedCheckpoint quantized = request.Packing is { } packing ? plain.Pack(packing, ledger) : plain.Quantize(request.Types! with { Importances = importances }, ledger);
+        QuantizedCheckpoint quantized = request.Packing is { } packing ? Pack(request, source, packing, ledger) : Encode(request, source, request.Types! with { Importances = importances }, ledger);
         Warn(session, request, quantized);
         IReadOnlyList<FileLayout> layouts = request.Target.Layout(quantized.Checkpoint, Path.GetFileName(request.Output), request.Options, ledger);
         if (quantized.Configuration is { } configuration && ModelConfiguration.Layout(request.Input, request.Output, request.MayReplace, configuration, ledger) is { } file)
@@ -77,6 +74,34 @@ internal static class Quantize
         Report(session, request, report with { Written = report.Written with { Time = time.Elapsed } });
         return ExitCode.Done;
     }
+
+    // Types of blocks that are asked for may be those that are there; other packings are unpacked first.
+    private static QuantizedCheckpoint Encode(QuantizeRequest request, Checkpoint source, QuantizationOptions options, Ledger ledger)
+    {
+        DequantizedCheckpoint plain = Unpack(request, source, Dialect.OfSeveralTensors, ledger);
+        return plain.Checkpoint.Quantize(options with { Before = ByName(plain) }, ledger);
+    }
+
+    private static QuantizedCheckpoint Pack(QuantizeRequest request, Checkpoint source, PackingOptions options, Ledger ledger)
+    {
+        DequantizedCheckpoint plain = Unpack(request, source, Dialect.All, ledger);
+        return plain.Checkpoint.Pack(options with { Before = ByName(plain) }, ledger);
+    }
+
+    // What each weight was packed as is said where it is packed again; a configuration that is written says how that is.
+    private static DequantizedCheckpoint Unpack(QuantizeRequest request, Checkpoint source, IReadOnlyList<Dialect> dialects, Ledger ledger)
+    {
+        Ledger unpacking = [];
+        DequantizedCheckpoint plain = source.Dequantize(new DequantizationOptions { Config = QuantizationConfig.Beside(request.Input), Dialects = dialects }, unpacking);
+        foreach (LedgerEntry entry in unpacking.Where(entry => entry.Kind != LedgerKind.Cast && (entry.Subject != ModelConfiguration.Key || request.Packing is null)))
+        {
+            ledger.Add(entry.Kind, entry.Subject, entry.Reason);
+        }
+        return plain;
+    }
+
+    private static Dictionary<string, PackedWeight> ByName(DequantizedCheckpoint plain) =>
+        plain.Weights.ToDictionary(static weight => weight.Tensor.Name, static weight => weight.Packed, StringComparer.Ordinal);
 
     private static ImportanceMatrix ReadImportances(string path)
     {

@@ -4,7 +4,6 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
 using Weights.IO;
-using Weights.Passes.Quantize;
 
 namespace Weights.Passes.Packing;
 
@@ -22,6 +21,9 @@ internal sealed class BitsAndBytesLayout : PackedLayout
 
     public override IReadOnlyList<PackedScheme> Schemes { get; } = [PackedScheme.Nf4, PackedScheme.Fp4, PackedScheme.Int8];
 
+    // Its scales stand for the largest number, not for a step.
+    internal override bool KeepsIntegers => false;
+
     internal override ScaleScope UsualScope(PackedScheme scheme) => scheme == PackedScheme.Int8 ? ScaleScope.Channel : ScaleScope.Group(64);
 
     internal override string? Problem(PackingChoice choice)
@@ -37,8 +39,8 @@ internal sealed class BitsAndBytesLayout : PackedLayout
     internal override string? ReasonToKeep(Tensor tensor, PackingChoice choice) =>
         choice.Scope.IsGroup && tensor.Shape.Rank == 2 && tensor.Shape.ElementCount > 0 ? null : base.ReasonToKeep(tensor, choice);
 
-    internal override IReadOnlyList<Tensor> Pack(Tensor weight, PackingChoice choice, QuantizationErrors errors) =>
-        choice.Scheme == PackedScheme.Int8 ? EightBits(weight, errors) : FourBits(weight, choice, errors);
+    internal override IReadOnlyList<Tensor> Pack(PackingSource weight, PackingChoice choice) =>
+        choice.Scheme == PackedScheme.Int8 ? EightBits(weight) : FourBits(weight, choice);
 
     internal override JsonObject Configuration(IReadOnlyList<(string Name, PackingChoice Choice)> packed, IReadOnlyList<string> kept)
     {
@@ -60,9 +62,9 @@ internal sealed class BitsAndBytesLayout : PackedLayout
         };
     }
 
-    private static Tensor[] EightBits(Tensor weight, QuantizationErrors errors)
+    private static Tensor[] EightBits(PackingSource weight)
     {
-        FittedBlocks blocks = FittedBlocks.Of(weight, (int)weight.Shape[1], new BlockRecipe(static _ => new RowCoder(), DType.F32), errors);
+        CodedBlocks blocks = weight.Blocks((int)weight.Shape[1], new BlockRecipe(static _ => new RowCoder(), DType.F32));
         string layer = weight.Name.EndsWith("weight", StringComparison.Ordinal) ? weight.Name[..^"weight".Length] : weight.Name + ".";
         return
         [
@@ -72,15 +74,15 @@ internal sealed class BitsAndBytesLayout : PackedLayout
         ];
     }
 
-    private static Tensor[] FourBits(Tensor weight, PackingChoice choice, QuantizationErrors errors)
+    private static Tensor[] FourBits(PackingSource weight, PackingChoice choice)
     {
         bool isNormal = choice.Scheme == PackedScheme.Nf4;
         ScaleStorage storage = ScaleStorage.Magnitude();
         LevelCoder coder = isNormal ? LevelCoder.NF4(storage) : LevelCoder.FP4(storage);
-        FittedBlocks blocks = FittedBlocks.Of(weight, choice.Scope.Columns, new BlockRecipe(_ => coder, ScaleType(weight)), errors);
+        CodedBlocks blocks = weight.Blocks(choice.Scope.Columns, new BlockRecipe(_ => coder, weight.ScaleType));
         CodeBytes codes = new(blocks, new CodePacking(4, IsHighFirst: true));
         float[] levels = (isNormal ? LevelSets.NF4 : LevelSets.FP4).Levels;
-        string dtype = ScaleType(weight) == DType.F16 ? "float16" : ScaleType(weight) == DType.BF16 ? "bfloat16" : "float32";
+        string dtype = weight.ScaleType == DType.F16 ? "float16" : weight.ScaleType == DType.BF16 ? "bfloat16" : "float32";
         byte[] state = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture,
             $"{{\"quant_type\": \"{choice.Scheme}\", \"blocksize\": {choice.Scope.Columns}, \"dtype\": \"{dtype}\", \"shape\": [{weight.Shape[0]}, {weight.Shape[1]}]}}"));
         return

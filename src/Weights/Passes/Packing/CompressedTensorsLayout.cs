@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Weights.Passes.Quantize;
 
 namespace Weights.Passes.Packing;
 
@@ -46,11 +45,11 @@ internal sealed class CompressedTensorsLayout : PackedLayout
             : null;
     }
 
-    internal override IReadOnlyList<Tensor> Pack(Tensor weight, PackingChoice choice, QuantizationErrors errors) => Format(choice) switch
+    internal override IReadOnlyList<Tensor> Pack(PackingSource weight, PackingChoice choice) => Format(choice) switch
     {
-        "pack-quantized" => Words(weight, choice, errors),
-        "int-quantized" or "float-quantized" => Bytes(weight, choice, errors),
-        _ => Floats(weight, choice, errors),
+        "pack-quantized" => Words(weight, choice),
+        "int-quantized" or "float-quantized" => Bytes(weight, choice),
+        _ => Floats(weight, choice),
     };
 
     internal override JsonObject Configuration(IReadOnlyList<(string Name, PackingChoice Choice)> packed, IReadOnlyList<string> kept)
@@ -118,15 +117,15 @@ internal sealed class CompressedTensorsLayout : PackedLayout
         return arguments;
     }
 
-    private static Tensor[] Words(Tensor weight, PackingChoice choice, QuantizationErrors errors)
+    private static Tensor[] Words(PackingSource weight, PackingChoice choice)
     {
         (long rows, long columns) = (weight.Shape[0], weight.Shape[1]);
         int bits = choice.Scheme.Bits;
-        DType scaleType = ScaleType(weight);
+        DType scaleType = weight.ScaleType;
         int block = choice.Scope.IsGroup ? choice.Scope.Columns : (int)columns;
         int groups = (int)(columns / block);
         IntegerCoder coder = new(bits, !choice.IsAsymmetric, choice.Search, ScaleStorage.Of(scaleType));
-        FittedBlocks blocks = FittedBlocks.Of(weight, block, new BlockRecipe(_ => coder, scaleType), errors);
+        CodedBlocks blocks = weight.Blocks(block, new BlockRecipe(_ => coder, scaleType));
         CodeBytes codes = new(blocks, new CodePacking(bits, Offset: 1 << (bits - 1), Alignment: sizeof(uint)));
         byte[] shape = new byte[2 * sizeof(long)];
         BitConverter.TryWriteBytes(shape, rows);
@@ -145,15 +144,15 @@ internal sealed class CompressedTensorsLayout : PackedLayout
         return [.. parts];
     }
 
-    private static Tensor[] Bytes(Tensor weight, PackingChoice choice, QuantizationErrors errors)
+    private static Tensor[] Bytes(PackingSource weight, PackingChoice choice)
     {
         (long rows, long columns) = (weight.Shape[0], weight.Shape[1]);
-        DType scaleType = ScaleType(weight);
+        DType scaleType = weight.ScaleType;
         ScaleStorage storage = ScaleStorage.Of(scaleType);
         bool isInteger = choice.Scheme.IsInteger;
         BlockCoder coder = isInteger ? new IntegerCoder(choice.Scheme.Bits, isSymmetric: true, choice.Search, storage) : new FloatCoder(storage);
         bool isWhole = choice.Scope == ScaleScope.Tensor;
-        FittedBlocks blocks = FittedBlocks.Of(weight, (int)columns, new BlockRecipe(_ => coder, scaleType, IsWhole: isWhole), errors);
+        CodedBlocks blocks = weight.Blocks((int)columns, new BlockRecipe(_ => coder, scaleType, IsWhole: isWhole));
         ByteSource scales = new BlockScaleBytes(blocks, scaleType);
         return
         [
@@ -162,7 +161,7 @@ internal sealed class CompressedTensorsLayout : PackedLayout
         ];
     }
 
-    private static Tensor[] Floats(Tensor weight, PackingChoice choice, QuantizationErrors errors)
+    private static Tensor[] Floats(PackingSource weight, PackingChoice choice)
     {
         (long rows, long columns) = (weight.Shape[0], weight.Shape[1]);
         bool isNvfp = choice.Scheme == PackedScheme.Nvfp4;
@@ -172,7 +171,7 @@ internal sealed class CompressedTensorsLayout : PackedLayout
             isNvfp ? LevelCoder.E2M1(ScaleStorage.Divided(Divisor(range)))
             : isBytes ? new FloatCoder(ScaleStorage.Powers(8))
             : LevelCoder.E2M1(ScaleStorage.Powers(2));
-        FittedBlocks blocks = FittedBlocks.Of(weight, choice.Scope.Columns, new BlockRecipe(Coder, DType.BF16, NeedsRange: isNvfp), errors);
+        CodedBlocks blocks = weight.Blocks(choice.Scope.Columns, new BlockRecipe(Coder, DType.BF16, NeedsRange: isNvfp));
         CodeBytes codes = new(blocks, new CodePacking(choice.Scheme.Bits));
         long groups = columns / choice.Scope.Columns;
         List<Tensor> parts =
@@ -184,7 +183,7 @@ internal sealed class CompressedTensorsLayout : PackedLayout
         ];
         if (isNvfp)
         {
-            parts.Add(new Tensor(weight.Name + "_global_scale", DType.F32, new Shape(1), new NumberBytes(() => Divisor(blocks.Range))));
+            parts.Add(new Tensor(weight.Name + "_global_scale", DType.F32, new Shape(1), new NumberBytes(() => Divisor(((FittedBlocks)blocks).Range))));
         }
         return [.. parts];
     }

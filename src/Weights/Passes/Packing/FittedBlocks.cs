@@ -1,6 +1,4 @@
 using System.Buffers;
-using System.Runtime.InteropServices;
-using Weights.DTypes;
 using Weights.Passes.Dialects;
 using Weights.Passes.Diff;
 using Weights.Passes.Quantize;
@@ -21,14 +19,13 @@ internal sealed class FittedBlocks : CodedBlocks
     private readonly Lazy<BlockCoder> _coder;
     private readonly Lazy<(float Scale, int ZeroPoint)?> _whole;
     private readonly QuantizationErrors? _errors;
-    private readonly BlockConversion? _round;
-    private readonly BlockConversion? _read;
+    private readonly Rounded _rounded;
 
     private FittedBlocks(Tensor tensor, BlockRecipe recipe, QuantizationErrors? errors)
     {
         _numbers = new TensorElements(tensor.Bytes.Crc32 is null ? tensor : new Tensor(tensor.Name, tensor.DType, tensor.Shape, new CheckedBytes(tensor.Bytes)));
         _errors = errors;
-        (_round, _read) = recipe.Result == DType.F32 ? (null, null) : (Conversion.Between(DType.F32, recipe.Result), Conversion.Between(recipe.Result, DType.F32));
+        _rounded = new Rounded(recipe.Result); // What a runtime makes of the codes is of the type in which it multiplies.
         _range = new(FindRange);
         _coder = new(() => recipe.Coder(recipe.NeedsRange ? Range : default));
         _whole = new(() => recipe.IsWhole ? _coder.Value.Fit(Range) : null);
@@ -52,7 +49,6 @@ internal sealed class FittedBlocks : CodedBlocks
         int most = ElementsOf(first, Math.Min(perBatch, scales.Length));
         float[] numbers = ArrayPool<float>.Shared.Rent(most);
         float[] decoded = hasCodes ? ArrayPool<float>.Shared.Rent(most) : [];
-        byte[] rounded = hasCodes && _round is not null ? ArrayPool<byte>.Shared.Rent(most * sizeof(short)) : [];
         DifferenceSums sums = new();
         long saturated = 0;
         long start = first;
@@ -67,7 +63,7 @@ internal sealed class FittedBlocks : CodedBlocks
                 saturated += Make(batch, hasCodes ? codes[..batch.Length] : [], again, scales[..count], zeroPoints.IsEmpty ? [] : zeroPoints[..count]);
                 if (hasCodes)
                 {
-                    Round(again, rounded);
+                    _rounded.Round(again);
                     sums.Add(batch, again, first * BlockLength, Tolerance.None);
                     codes = codes[batch.Length..];
                 }
@@ -82,10 +78,6 @@ internal sealed class FittedBlocks : CodedBlocks
             if (hasCodes)
             {
                 ArrayPool<float>.Shared.Return(decoded);
-            }
-            if (rounded.Length > 0)
-            {
-                ArrayPool<byte>.Shared.Return(rounded);
             }
         }
         if (hasCodes)
@@ -116,17 +108,6 @@ internal sealed class FittedBlocks : CodedBlocks
             }
         }
         return saturated;
-    }
-
-    // What a runtime makes of the codes is of the type in which it multiplies.
-    private void Round(Span<float> numbers, byte[] buffer)
-    {
-        if (_round is not null)
-        {
-            Span<byte> rounded = buffer.AsSpan(0, numbers.Length * sizeof(short));
-            _round(MemoryMarshal.AsBytes(numbers), rounded);
-            _read!(rounded, MemoryMarshal.AsBytes(numbers));
-        }
     }
 
     private NumberRange FindRange()

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Weights.Passes.Quantize;
 
 namespace Weights.Passes.Packing;
 
@@ -32,6 +31,9 @@ public abstract class PackedLayout
     /// <inheritdoc/>
     public override string ToString() => Name;
 
+    /// <summary>Whether integers with scales of any size are held as they are.</summary>
+    internal virtual bool KeepsIntegers => true;
+
     /// <summary>Which numbers share a scale where nothing is said.</summary>
     internal abstract ScaleScope UsualScope(PackedScheme scheme);
 
@@ -55,16 +57,12 @@ public abstract class PackedLayout
     /// <summary>The tensors that a weight becomes.</summary>
     /// <param name="weight">A tensor for which there is no <see cref="ReasonToKeep"/>.</param>
     /// <param name="choice">How it is packed; there is no <see cref="Problem"/> with it.</param>
-    /// <param name="errors">Is told how far its numbers move.</param>
-    internal abstract IReadOnlyList<Tensor> Pack(Tensor weight, PackingChoice choice, QuantizationErrors errors);
+    internal abstract IReadOnlyList<Tensor> Pack(PackingSource weight, PackingChoice choice);
 
     /// <summary>What <c>quantization_config</c> in a model's <c>config.json</c> has to say.</summary>
     /// <param name="packed">The weights and how they are packed.</param>
     /// <param name="kept">Names of other weights of layers of that kind.</param>
     internal abstract JsonObject Configuration(IReadOnlyList<(string Name, PackingChoice Choice)> packed, IReadOnlyList<string> kept);
-
-    /// <summary>The type of scales, and of products: the weight's own where it has 16 bits.</summary>
-    private protected static DType ScaleType(Tensor weight) => weight.DType == DType.F16 || weight.DType == DType.BF16 ? weight.DType : DType.F32;
 
     /// <summary>The name of a layer, from that of its weight.</summary>
     private protected static string Layer(string weight) => weight.EndsWith(".weight", StringComparison.Ordinal) ? weight[..^".weight".Length] : weight;

@@ -1,3 +1,5 @@
+using Weights.Passes.Dialects;
+
 namespace Weights.Passes.Packing;
 
 /// <summary>How a weight is packed.</summary>
@@ -42,6 +44,9 @@ public sealed record PackingOptions
     /// <summary>Other schemes for certain weights; the first that matches counts.</summary>
     public IReadOnlyList<SchemeOverride> Overrides { get; init; } = [];
 
+    /// <summary>Weights that were packed before, by name.</summary>
+    public IReadOnlyDictionary<string, PackedWeight> Before { get; init; } = new Dictionary<string, PackedWeight>(StringComparer.Ordinal);
+
     /// <summary>What is wrong with all this, in a sentence without its end; null where nothing is.</summary>
     public string? Problem
     {
@@ -58,6 +63,19 @@ public sealed record PackingOptions
                 : Layout.Problem(Choice(Scheme)) ?? Overrides.Select(rule => Layout.Problem(Choice(rule.Scheme))).FirstOrDefault(static problem => problem is not null);
         }
     }
+
+    /// <summary>Whether integers that a weight was packed as before may stay as they are: they fit, and nothing else is asked for.</summary>
+    internal bool MayKeep(PackedScheme scheme, IntegerGrid integers) =>
+        Layout.KeepsIntegers && scheme.IsInteger && integers.Bits <= scheme.Bits && (Scope is null || Scope == ScopeOf(integers)) && Search == ScaleSearching.Absmax;
+
+    /// <summary>How a weight is packed then, zero points kept where there are any; null where the layout does not hold that.</summary>
+    internal PackingChoice? Choice(PackedScheme scheme, IntegerGrid integers)
+    {
+        PackingChoice choice = new(scheme, ScopeOf(integers)) { IsAsymmetric = integers.ZeroPoints is not null };
+        return Layout.Problem(choice) is null ? choice : null;
+    }
+
+    private static ScaleScope ScopeOf(IntegerGrid integers) => integers.GroupColumns == integers.Columns ? ScaleScope.Channel : ScaleScope.Group(integers.GroupColumns);
 
     /// <summary>How a weight is packed if its numbers become those of a scheme; what was said about scopes and zero points is about the main scheme.</summary>
     public PackingChoice Choice(PackedScheme scheme)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Weights.Passes.Dialects;
 using Weights.Passes.Quantize;
 
 namespace Weights.Passes.Packing;
@@ -24,37 +25,55 @@ public static class WeightPacking
         ArgumentNullException.ThrowIfNull(ledger);
         List<QuantizedTensor> all = [];
         List<(string, PackingChoice)> packed = [];
-        List<string> kept = [];
+        List<string> others = [];
         NameList twice = new();
+        NameList exact = new();
         foreach (Tensor tensor in checkpoint.Tensors)
         {
+            PackedWeight? before = options.Before.GetValueOrDefault(tensor.Name);
             PackingChoice choice = Choose(tensor, options, out bool isNamed);
-            if ((isNamed ? null : ReasonToKeep(tensor, options)) is { } reason || (reason = options.Layout.ReasonToKeep(tensor, choice)) is not null)
+            IntegerGrid? integers = before?.Integers is { } known && options.MayKeep(choice.Scheme, known) ? known.Simplified() : null;
+            PackingChoice? same = integers is null ? null : options.Choice(choice.Scheme, integers);
+            choice = same ?? choice;
+            string? reason = (isNamed ? null : ReasonToKeep(tensor, options)) ?? options.Layout.ReasonToKeep(tensor, choice);
+            if (reason is not null)
             {
                 if (isNamed)
                 {
                     throw new WeightFileException(Fault.Unsupported, $"cannot be packed as {choice}: {reason}", tensor: tensor.Name);
                 }
+                if (before is not null)
+                {
+                    ledger.Add(LedgerKind.Cast, tensor.Name, $"from {before}, to {tensor.DType}, and not packed again: {reason}");
+                }
                 all.Add(QuantizedTensor.Kept(tensor, reason));
                 if (tensor.Shape.Rank == 2 && tensor.Name.EndsWith(".weight", StringComparison.Ordinal) && !IsAmong(s_tables, tensor.Name))
                 {
-                    kept.Add(tensor.Name);
+                    others.Add(tensor.Name);
                 }
                 continue;
             }
-            if (tensor.DType.Kind == DTypeKind.Quantized)
+            if (same is not null)
+            {
+                exact.Add(tensor.Name);
+            }
+            else if (before is not null || tensor.DType.Kind == DTypeKind.Quantized)
             {
                 twice.Add(tensor.Name);
             }
-            QuantizationErrors errors = new();
-            all.Add(new QuantizedTensor(tensor, choice.ToString(), options.Layout.Pack(tensor, choice, errors), null, errors));
+            PackingSource source = new(tensor, same is null ? null : integers, new QuantizationErrors());
+            all.Add(new QuantizedTensor(tensor, choice.ToString(), options.Layout.Pack(source, choice), same is null ? null : $"the integers of {before}", source.Errors));
             packed.Add((tensor.Name, choice));
+        }
+        if (exact.Count > 0)
+        {
+            ledger.Add(LedgerKind.Restated, exact.ToString(), $"the same integers and scales as before, in the tensors of {options.Layout}");
         }
         if (twice.Count > 0)
         {
             ledger.Add(LedgerKind.Cast, twice.ToString(), "was quantised before, and loses twice; quantise the original instead if you have it");
         }
-        JsonObject? configuration = packed.Count > 0 ? options.Layout.Configuration(packed, kept) : null;
+        JsonObject? configuration = packed.Count > 0 ? options.Layout.Configuration(packed, others) : null;
         return new QuantizedCheckpoint(WithParts(checkpoint, all, ledger), all) { Configuration = configuration };
     }
 

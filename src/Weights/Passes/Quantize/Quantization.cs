@@ -1,3 +1,5 @@
+using Weights.Passes.Dialects;
+
 namespace Weights.Passes.Quantize;
 
 /// <summary>Gives the matrices of a checkpoint smaller types.</summary>
@@ -19,23 +21,40 @@ public static class Quantization
         ArgumentNullException.ThrowIfNull(ledger);
         List<QuantizedTensor> all = [];
         NameList twice = new();
+        NameList exact = new();
         Dictionary<string, DType> types = new(StringComparer.Ordinal);
         foreach (PlannedTensor plan in QuantizationPlan.Of(checkpoint, options))
         {
             types[plan.Tensor.Name] = plan.DType;
+            PackedWeight? before = options.Before.GetValueOrDefault(plan.Tensor.Name);
             if (!plan.IsChanged)
             {
                 all.Add(QuantizedTensor.Kept(plan.Tensor, plan.Reason));
+                if (before is not null)
+                {
+                    ledger.Add(LedgerKind.Cast, plan.Tensor.Name, $"from {before}, to {plan.Tensor.DType}, and not quantised again: {plan.Reason ?? "that is its type"}");
+                }
                 continue;
             }
-            if (plan.Tensor.DType.Kind == DTypeKind.Quantized)
+            QuantizationErrors errors = new();
+            if (before?.Integers is { } integers && IntegerBlocks.Find(plan.DType)?.Blocks(integers.Simplified()) is { } same)
+            {
+                exact.Add(plan.Tensor.Name);
+                Tensor blocks = new(plan.Tensor.Name, plan.DType, plan.Tensor.Shape, new ComparedBytes(same, plan.DType, plan.Tensor, errors));
+                all.Add(new QuantizedTensor(plan.Tensor, plan.DType.Name, [blocks], $"the integers of {before}", errors));
+                continue;
+            }
+            if (plan.Tensor.DType.Kind == DTypeKind.Quantized || before is not null)
             {
                 twice.Add(plan.Tensor.Name);
             }
             QuantizationPlan.RequireImportances(plan, options);
-            QuantizationErrors errors = new();
             Tensor quantized = new(plan.Tensor.Name, plan.DType, plan.Tensor.Shape, QuantizedBytes.Create(plan.Tensor, plan.DType, options.Importances?.For(plan.Tensor), errors));
             all.Add(new QuantizedTensor(plan.Tensor, plan.DType.Name, [quantized], plan.Reason, errors));
+        }
+        if (exact.Count > 0)
+        {
+            ledger.Add(LedgerKind.Restated, exact.ToString(), "the same integers and scales as before, in blocks of ggml");
         }
         if (twice.Count > 0)
         {
