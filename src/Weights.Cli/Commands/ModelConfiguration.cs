@@ -25,7 +25,7 @@ internal static class ModelConfiguration
         if (!File.Exists(source) || isOwn || (File.Exists(target) && !mayReplace))
         {
             string why = !File.Exists(source) ? $"there is no {FileName} beside the input" : isOwn ? $"{target} is that of the input" : $"{target} is there already";
-            ledger.Add(LedgerKind.LeftOut, Key, $"says how weights are packed, and belongs into the model's {FileName}: {why}, so put in what --json prints as {Key}");
+            ledger.Add(LedgerKind.LeftOut, Key, $"says how weights are packed, and belongs in the model's {FileName}: {why}, so put in what --json prints as {Key}");
             return null;
         }
         JsonObject configuration = Read(source);

@@ -13,6 +13,9 @@ namespace Weights.Cli.Commands;
 /// <summary>Arguments and options of <c>weights quantize</c>.</summary>
 internal sealed class QuantizeArguments
 {
+    private const string Absmax = "absmax";
+    private const string Mse = "mse";
+
     private readonly Argument<string> _input = CommonOptions.Input("IN");
     private readonly Argument<string> _output = new("OUT") { Description = "the file to write; its extension says the format, unless --to does" };
 
@@ -41,12 +44,12 @@ internal sealed class QuantizeArguments
     };
 
     private readonly Option<bool> _asymmetric = new("--asymmetric") { Description = "give integers zero points, so that their range is from the least number to the greatest" };
-    private readonly Option<ScaleSearching?> _search = new("--search")
+    private readonly Option<string?> _search = new("--search")
     {
         HelpName = "HOW",
         Description = "how the scales of integers are found: absmax, so that no number is cut off, or mse, so that the squares of the errors are least",
         CustomParser = Search,
-        CompletionSources = { "absmax", "mse" },
+        CompletionSources = { Absmax, Mse },
     };
 
     private readonly Option<bool> _pure = new("--pure") { Description = "the scheme's main type for every matrix, where a mixture would give some more bits" };
@@ -160,7 +163,7 @@ internal sealed class QuantizeArguments
             Layout = layout ?? PackedLayout.All.First(known => known.Schemes.Contains(packed)),
             Scope = result.GetValue(_scalePer),
             IsAsymmetric = result.GetValue(_asymmetric),
-            Search = result.GetValue(_search) ?? ScaleSearching.Absmax,
+            Search = result.GetValue(_search) == Mse ? ScaleSearching.Mse : ScaleSearching.Absmax,
             Include = result.GetRequiredValue(_include),
             Exclude = result.GetRequiredValue(_exclude),
             Overrides = Overrides(result, SchemeOverride.Parse),
@@ -226,18 +229,15 @@ internal sealed class QuantizeArguments
         }
     }
 
-    private static ScaleSearching? Search(ArgumentResult result)
+    private static string? Search(ArgumentResult result)
     {
-        switch (result.Tokens[0].Value)
+        string how = result.Tokens[0].Value;
+        if (how is Absmax or Mse)
         {
-            case "absmax":
-                return ScaleSearching.Absmax;
-            case "mse":
-                return ScaleSearching.Mse;
-            case var other:
-                result.AddError($"--search {other} is neither absmax nor mse");
-                return null;
+            return how;
         }
+        result.AddError($"--search {how} is neither {Absmax} nor {Mse}");
+        return null;
     }
 
     // A gate that is no number would let everything pass.

@@ -32,7 +32,7 @@ internal static class QuantizeText
         {
             yield return Measured("RMSE", static statistics => Quantity.Real(statistics.RootMeanSquare));
             yield return Measured("max error", static statistics => Quantity.Real(statistics.MaxAbsolute));
-            yield return Measured("SQNR", static statistics => $"{Quantity.Real(statistics.SignalToNoise)} dB");
+            yield return Measured("SQNR", static statistics => Ratio(statistics));
             yield return Measured("cosine", static statistics => $"{statistics.Cosine:0.00000}") with { IsOptional = true };
         }
         if (changed.Any(static line => line.Overflowed > 0))
@@ -55,7 +55,9 @@ internal static class QuantizeText
         yield return $"{Quantity.Bytes(before)} ({report.BitsPerElementBefore:0.00} bits per weight) to {Quantity.Bytes(after)} ({report.BitsPerElement:0.00}): {Quantity.Percent(after, before)}";
         if (report.Total is { } total)
         {
-            yield return $"quantised tensors together: RMSE {Quantity.Real(total.RootMeanSquare)}, SQNR {Quantity.Real(total.SignalToNoise)} dB, cosine {total.Cosine:0.00000}";
+            yield return $"quantised tensors together: RMSE {Quantity.Real(total.RootMeanSquare)}, SQNR {Ratio(total)}, cosine {total.Cosine:0.00000}";
         }
     }
+
+    private static string Ratio(DifferenceStatistics statistics) => double.IsPositiveInfinity(statistics.SignalToNoise) ? "exact" : $"{Quantity.Real(statistics.SignalToNoise)} dB";
 }

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Weights.DTypes;
 using Weights.DTypes.Quantized;
 using Weights.IO;
 
