@@ -45,7 +45,7 @@ internal readonly record struct AttributePath(PickleGlobal Root, string Attribut
         {
             return root.Verdict == Verdict.Executes ? root : whole;
         }
-        return root.DependsOnCall || Attributes.Split('.').Any(s_touching.Contains) && root.Verdict < Verdict.Unknown
+        return root.DependsOnCall || (root.Verdict < Verdict.Unknown && Attributes.Split('.').Any(s_touching.Contains))
             ? new(Verdict.Executes, $"reaches {FullName}")
             // Of an unknown class, its name has been told already: an attribute is no worse.
             : new(Verdict.Data);
