@@ -143,7 +143,9 @@ internal sealed partial class PickleMachine
     private PickleGlobal ReadGlobal()
     {
         string module = ReadName();
-        return Named(module, ReadName());
+        string name = ReadName();
+        Work += Math.Max(0, _cursor.Position - _at - MostBytesCharged);
+        return Named(module, name);
     }
 
     private string ReadName() => Texts.GetName(_cursor.ReadLine(PickleLimits.NameLine, _at))

@@ -45,6 +45,7 @@ internal sealed class FileScan
     public FileScan(string path, ByteSource file, ScanOptions options)
     {
         (_path, _file, Budget) = (path, new WindowedBytes(file), new ScanBudget(file.Length));
+        Signs = new PickleSigns(Budget);
         Findings = new Findings(options);
         Names = new KnownNames(Findings);
     }
@@ -56,7 +57,7 @@ internal sealed class FileScan
     public KnownNames Names { get; }
 
     /// <summary>Tells pickles from other bytes.</summary>
-    public PickleSigns Signs { get; } = new();
+    public PickleSigns Signs { get; }
 
     /// <summary>What is left to spend.</summary>
     public ScanBudget Budget { get; }
