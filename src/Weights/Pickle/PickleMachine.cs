@@ -75,6 +75,9 @@ internal sealed partial class PickleMachine
     /// </summary>
     public long MostMemory { get; set; } = long.MaxValue;
 
+    /// <summary>Bytes that they take so far, roughly.</summary>
+    public long Memory => _memory;
+
     /// <summary>Every name of a class or function, in the order of the stream.</summary>
     public IReadOnlyList<PickleGlobal> Globals => _globals;
 

@@ -30,7 +30,12 @@ internal static class PickleNumbers
     /// <summary>A float as Python's <c>float(text)</c> takes it.</summary>
     public static double? ParseFloat(ReadOnlySpan<byte> text)
     {
-        string number = Encoding.Latin1.GetString(Trim(text));
+        text = Trim(text);
+        if (!text.ContainsAnyExcept("0123456789.eE+-"u8))
+        {
+            return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double plain) ? plain : null;
+        }
+        string number = Encoding.Latin1.GetString(text);
         string unsigned = number.TrimStart('+', '-').ToLowerInvariant();
         double? special = unsigned switch
         {

@@ -34,9 +34,9 @@ internal readonly record struct AttributePath(PickleGlobal Root, string Attribut
 
     /// <summary>What taking it comes to.</summary>
     /// <param name="root">What its class is.</param>
-    public NameVerdict Judge(NameVerdict root)
+    /// <param name="whole">What <see cref="Whole"/> is.</param>
+    public NameVerdict Judge(NameVerdict root, NameVerdict whole)
     {
-        NameVerdict whole = Whole;
         if (Root.FullName == TorchItself)
         {
             return whole with { DependsOnCall = false, Verdict = whole.DependsOnCall ? Verdict.Executes : whole.Verdict, Reason = whole.Reason ?? $"takes torch.{Attributes}" };

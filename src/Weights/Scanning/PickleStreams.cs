@@ -25,7 +25,7 @@ internal sealed class PickleStreams : IDisposable
     public PickleStreams(FileScan scan)
     {
         _scan = scan;
-        _judge = new StreamJudge(scan.Findings, scan.Names, Load);
+        _judge = new StreamJudge(scan.Findings, scan.Names, Load, Charge);
         _machine = new PickleMachine(_cursor) { Judge = _judge, Texts = scan.Texts };
     }
 
@@ -148,7 +148,15 @@ internal sealed class PickleStreams : IDisposable
     private void EndJudging()
     {
         TakeWork();
+        _scan.Budget.TakeMemory(_machine.Memory);
         _judge.End(_machine);
+    }
+
+    // What judging costs beyond reading.
+    private void Charge(long work)
+    {
+        _machine.MostWork -= work;
+        _scan.Budget.TakeWork(work);
     }
 
     private void TakeWork()

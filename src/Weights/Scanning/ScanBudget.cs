@@ -30,6 +30,9 @@ internal sealed class ScanBudget
     // To search for names costs about half as much as to read and judge them.
     private const int SweptPerWork = 2;
 
+    // Of small pickles the next ones take over the memory.
+    private const long LittleMemory = 1 << 20;
+
     // To tell whether it is a pickle at all, an eighth.
     private const int SignsPerWork = 8;
 
@@ -38,6 +41,7 @@ internal sealed class ScanBudget
     private long _read;
     private long _swept;
     private long _sweptInAnyCase;
+    private long _memory;
 
     /// <param name="fileBytes">Bytes of the file.</param>
     public ScanBudget(long fileBytes)
@@ -50,6 +54,7 @@ internal sealed class ScanBudget
         long all = Math.Max(LeastWork, fileBytes + (fileBytes / 4));
         WorkLeft = Math.Min(all, MostWork);
         _swept = all;
+        _memory = (20 * fileBytes) + (64 << 20);
         _sweptInAnyCase = (1 << 20) + (fileBytes / 8);
     }
 
@@ -109,7 +114,10 @@ internal sealed class ScanBudget
     /// (a million pairs of numbers: 6 MB, and 88 in memory), state dicts about ten: below this, nothing tells them from an attack. What is inflated
     /// takes no more than if it were the file.
     /// </summary>
-    public long MemoryOf(long pickleBytes) => (12 * Math.Min(pickleBytes, _fileBytes)) + (64 << 20);
+    public long MemoryOf(long pickleBytes) => Math.Min((12 * Math.Min(pickleBytes, _fileBytes)) + (64 << 20), _memory);
+
+    /// <summary>Takes memory that the values of a pickle took: it is free again, but to touch and collect it costs time.</summary>
+    public void TakeMemory(long bytes) => _memory = Math.Max(LittleMemory, _memory - (bytes > LittleMemory ? bytes : 0));
 
     private static bool Take(ref long left, long bytes)
     {
