@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Numerics;
@@ -8,6 +9,8 @@ namespace Weights.Pickle;
 /// <summary>Numbers and text as protocol 0 writes them, the way Python reads them.</summary>
 internal static class PickleNumbers
 {
+    private static readonly SearchValues<byte> s_ofNumbers = SearchValues.Create("0123456789.eE+-"u8);
+
     /// <summary>An integer as Python's <c>int(text, 0)</c> takes it: decimal or 0x, with a sign; its rarer bases are not taken.</summary>
     public static PickleNode? ParseInteger(ReadOnlySpan<byte> text)
     {
@@ -31,7 +34,7 @@ internal static class PickleNumbers
     public static double? ParseFloat(ReadOnlySpan<byte> text)
     {
         text = Trim(text);
-        if (!text.ContainsAnyExcept("0123456789.eE+-"u8))
+        if (!text.ContainsAnyExcept(s_ofNumbers))
         {
             return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double plain) ? plain : null;
         }

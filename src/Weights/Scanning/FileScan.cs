@@ -218,7 +218,15 @@ internal sealed class FileScan
             if (isSource)
             {
                 sources++;
-                ScanSource(contents, partName);
+                if (Budget.WorkLeft == 0)
+                {
+                    Fault(partName, null, "the file's parts are more work, for what the file weighs, than is granted; this source was not read");
+                }
+                else
+                {
+                    Budget.TakeSigns(contents.Length);
+                    ScanSource(contents, partName);
+                }
             }
             Scan(contents, partName, role, depth + 1);
         }
@@ -370,7 +378,13 @@ internal sealed class FileScan
         }
     }
 
-    private static string Join(string archive, string entry) => archive.Length == 0 ? entry : $"{archive}!{entry}";
+    // A name may have 65,535 characters, and stand in the report a hundred thousand times.
+    private static string Join(string archive, string entry)
+    {
+        const int longest = 512, end = 128;
+        string name = archive.Length == 0 ? entry : $"{archive}!{entry}";
+        return name.Length <= longest ? name : $"{name.AsSpan(0, longest - end)}…{name.AsSpan(name.Length - end)}";
+    }
 
     private static bool IsPickleName(string name) => name.EndsWith(".pkl", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".pickle", StringComparison.OrdinalIgnoreCase);
 

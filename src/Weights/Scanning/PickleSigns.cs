@@ -26,7 +26,7 @@ internal sealed class PickleSigns(ScanBudget budget)
         for (int most = OpcodesAtATime; most <= left && !IsSure && !_sweep.RunToStop(most).IsAtEnd; most += OpcodesAtATime)
         {
         }
-        budget.TakeSigns(_sweep.Opcodes);
+        budget.TakeSigns(_sweep.Position - start);
         return IsSure || (_sweep.HasStopped ? _sweep.HasStatedNames || (isWhole && _sweep.Opcodes > 1) : !_sweep.IsAtEnd);
     }
 

@@ -33,8 +33,8 @@ internal sealed class ScanBudget
     // Of small pickles the next ones take over the memory.
     private const long LittleMemory = 1 << 20;
 
-    // To tell whether it is a pickle at all, an eighth.
-    private const int SignsPerWork = 8;
+    // To tell whether it is a pickle at all, or to look through source, a quarter.
+    private const int SignsPerWork = 4;
 
     private readonly long _fileBytes;
     private long _inflated;
@@ -90,8 +90,8 @@ internal sealed class ScanBudget
     }
 
     /// <summary>Takes what it costs to tell whether bytes are a pickle.</summary>
-    /// <param name="opcodes">Opcodes that were looked at.</param>
-    public void TakeSigns(int opcodes) => TakeWork(opcodes / SignsPerWork);
+    /// <param name="bytes">Bytes that were looked at.</param>
+    public void TakeSigns(long bytes) => TakeWork(bytes / SignsPerWork);
 
     /// <summary>Most opcodes that may be looked at to tell whether bytes are a pickle.</summary>
     public int SignsLeft => (int)Math.Min(WorkLeft, (1 << 29) / SignsPerWork) * SignsPerWork;
