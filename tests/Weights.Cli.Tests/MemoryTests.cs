@@ -96,6 +96,29 @@ public class MemoryTests
         Assert.Equal([0x00, 0x3C, .. new byte[31], 127], end);
     }
 
+    [Theory]
+    [InlineData("int4", "--asymmetric")]
+    [InlineData("nvfp4", "--quiet")]
+    public void A_matrix_of_2_GiB_is_packed_in_a_heap_of_64_MiB(string scheme, string option)
+    {
+        using TemporaryFolder folder = new();
+        const long rows = 1 << 17, columns = 4096;
+        SparseFile.WithOneMatrix(folder.File("big.safetensors"), rows, columns);
+        using (FileStream file = new(folder.File("big.safetensors"), FileMode.Open, FileAccess.Write))
+        {
+            file.Position = file.Length - sizeof(float);
+            file.Write(BitConverter.GetBytes(15f));
+        }
+        Run(folder, "quantize", "big.safetensors", "packed.safetensors", "--scheme", scheme, option, "--include", "*");
+        using Checkpoint checkpoint = Format.Open(folder.File("packed.safetensors"));
+        Tensor tensor = checkpoint.Tensors.Single(static tensor => tensor.Name.EndsWith("_packed", StringComparison.Ordinal));
+        Assert.Equal(rows * columns / 2, tensor.Bytes.Length);
+        byte[] end = new byte[2];
+        tensor.Bytes.Read(tensor.Bytes.Length - end.Length, end);
+        // Of 0 to 15, in 16 steps from −8; of 4-bit floats, 6 is the largest.
+        Assert.Equal(scheme == "int4" ? new byte[] { 0x00, 0xF0 } : [0x00, 0x70], end);
+    }
+
     [Fact]
     public void A_packed_weight_becomes_half_a_gigabyte_in_a_heap_of_64_MiB()
     {

@@ -5,6 +5,8 @@ using Weights.Cli.Terminal;
 using Weights.Formats;
 using Weights.IO;
 using Weights.Passes;
+using Weights.Passes.Dialects;
+using Weights.Passes.Packing;
 using Weights.Passes.Quantize;
 
 namespace Weights.Cli.Commands;
@@ -23,6 +25,8 @@ internal static class Quantize
                 ("weights quantize model.gguf small.gguf --scheme iq2_xs --imatrix imatrix.gguf", "very few bits, where they matter most"),
                 ("weights quantize model.gguf model-q8.gguf --scheme q8_0 --tensor 'output.weight=f16' --min-sqnr 40", "exits with 1 if a tensor becomes too noisy"),
                 ("weights quantize model.pt half.safetensors --scheme bf16", "an element type"),
+                ("weights quantize model out/model.safetensors --scheme int4 --search mse", "for vLLM, with its config.json"),
+                ("weights quantize model out/model.safetensors --scheme nf4", "for bitsandbytes"),
             ],
         };
         QuantizeArguments arguments = new();
@@ -43,11 +47,14 @@ internal static class Quantize
         {
             throw new UsageException($"{request.Importances}: its importances are of other tensors ({importances.Names.First()}, …) than those of {request.Input}; give the importance matrix of this model, under the same names");
         }
-        QuantizationOptions options = new() { Scheme = request.Scheme, Include = request.Include, Exclude = request.Exclude, Overrides = request.Overrides, Importances = importances };
-        QuantizedCheckpoint quantized = source.Quantize(options, ledger);
+        QuantizedCheckpoint quantized = request.Packing is { } packing ? Pack(request, source, packing, ledger) : Encode(request, source, request.Types! with { Importances = importances }, ledger);
         Warn(session, request, quantized);
         Source.TellPartsAlone(quantized.Checkpoint, request.Target, ledger);
         IReadOnlyList<FileLayout> layouts = request.Target.Layout(quantized.Checkpoint, Path.GetFileName(request.Output), request.Options, ledger);
+        if (quantized.Configuration is { } configuration && ModelConfiguration.Layout(request.Input, request.Output, request.MayReplace, configuration, ledger) is { } file)
+        {
+            layouts = [file, .. layouts];
+        }
         QuantizeReport report = new(request, source, quantized, new Conversion(quantized.Checkpoint, request.Output, request.Target.Name, layouts, ledger));
         if (request.IsDryRun)
         {
@@ -68,6 +75,34 @@ internal static class Quantize
         Report(session, request, report with { Written = report.Written with { Time = time.Elapsed } });
         return ExitCode.Done;
     }
+
+    // Types of blocks that are asked for may be those that are there; other packings are unpacked first.
+    private static QuantizedCheckpoint Encode(QuantizeRequest request, Checkpoint source, QuantizationOptions options, Ledger ledger)
+    {
+        DequantizedCheckpoint plain = Unpack(request, source, Dialect.OfSeveralTensors, ledger);
+        return plain.Checkpoint.Quantize(options with { Before = ByName(plain) }, ledger);
+    }
+
+    private static QuantizedCheckpoint Pack(QuantizeRequest request, Checkpoint source, PackingOptions options, Ledger ledger)
+    {
+        DequantizedCheckpoint plain = Unpack(request, source, Dialect.All, ledger);
+        return plain.Checkpoint.Pack(options with { Before = ByName(plain) }, ledger);
+    }
+
+    // What each weight was packed as is said where it is packed again; a configuration that is written says how that is.
+    private static DequantizedCheckpoint Unpack(QuantizeRequest request, Checkpoint source, IReadOnlyList<Dialect> dialects, Ledger ledger)
+    {
+        Ledger unpacking = [];
+        DequantizedCheckpoint plain = source.Dequantize(new DequantizationOptions { Config = QuantizationConfig.Beside(request.Input), Dialects = dialects }, unpacking);
+        foreach (LedgerEntry entry in unpacking.Where(entry => entry.Kind != LedgerKind.Cast && (entry.Subject != ModelConfiguration.Key || request.Packing is null)))
+        {
+            ledger.Add(entry.Kind, entry.Subject, entry.Reason);
+        }
+        return plain;
+    }
+
+    private static Dictionary<string, PackedWeight> ByName(DequantizedCheckpoint plain) =>
+        plain.Weights.ToDictionary(static weight => weight.Tensor.Name, static weight => weight.Packed, StringComparer.Ordinal);
 
     private static ImportanceMatrix ReadImportances(string path)
     {
@@ -92,15 +127,15 @@ internal static class Quantize
     {
         IEnumerable<(Glob Glob, string Option)> patterns =
         [
-            .. request.Overrides.Select(static rule => (rule.Glob, $"--tensor '{rule}'")),
-            .. request.Include.Select(static glob => (glob, $"--include '{glob}'")),
-            .. request.Exclude.Select(static glob => (glob, $"--exclude '{glob}'")),
+            .. request.Types?.Overrides.Select(static rule => (rule.Glob, $"--tensor '{rule}'")) ?? request.Packing!.Overrides.Select(static rule => (rule.Glob, $"--tensor '{rule}'")),
+            .. (request.Types?.Include ?? request.Packing!.Include).Select(static glob => (glob, $"--include '{glob}'")),
+            .. (request.Types?.Exclude ?? request.Packing!.Exclude).Select(static glob => (glob, $"--exclude '{glob}'")),
         ];
-        foreach ((_, string option) in patterns.Where(pattern => !quantized.Tensors.Any(tensor => pattern.Glob.IsMatch(tensor.Planned.Tensor.Name))))
+        foreach ((_, string option) in patterns.Where(pattern => !quantized.Tensors.Any(tensor => pattern.Glob.IsMatch(tensor.Source.Name))))
         {
             session.Warn($"{option} matches no tensor");
         }
-        if (!quantized.Tensors.Any(static tensor => tensor.Planned.IsChanged))
+        if (!quantized.Tensors.Any(static tensor => tensor.IsChanged))
         {
             session.Warn("no tensor changes its type");
         }

@@ -5,6 +5,7 @@ using System.Globalization;
 using Weights.Cli.CommandLine;
 using Weights.Formats;
 using Weights.Passes;
+using Weights.Passes.Packing;
 using Weights.Passes.Quantize;
 
 namespace Weights.Cli.Commands;
@@ -12,23 +13,50 @@ namespace Weights.Cli.Commands;
 /// <summary>Arguments and options of <c>weights quantize</c>.</summary>
 internal sealed class QuantizeArguments
 {
+    private const string Absmax = "absmax";
+    private const string Mse = "mse";
+
     private readonly Argument<string> _input = CommonOptions.Input("IN");
     private readonly Argument<string> _output = new("OUT") { Description = "the file to write; its extension says the format, unless --to does" };
 
-    private readonly Option<QuantizationScheme?> _scheme = new("--scheme", "-s")
+    private readonly Option<string> _scheme = new("--scheme", "-s")
     {
         HelpName = "SCHEME",
-        Description = "what matrices become: one of llama.cpp's mixtures, such as q4_k_m, or an element type, such as bf16 or f8_e4m3",
+        Description = "what matrices become: one of llama.cpp's mixtures, such as q4_k_m; an element type, such as bf16; or numbers with scales beside them: int4, int8, fp8, nvfp4, mxfp4, mxfp8, nf4, fp4",
         CustomParser = Scheme,
         Required = true,
-        CompletionSources = { static _ => QuantizationScheme.All.Select(static scheme => new CompletionItem(scheme.Name)) },
+        CompletionSources = { static _ => Schemes.Select(static scheme => new CompletionItem(scheme)) },
+    };
+
+    private readonly Option<PackedLayout?> _layout = new("--layout")
+    {
+        HelpName = "LAYOUT",
+        Description = $"whose tensors numbers and scales become: {string.Join(", ", PackedLayout.All)}; what is usual for the scheme unless given",
+        CustomParser = Layout,
+        CompletionSources = { static _ => PackedLayout.All.Select(static layout => new CompletionItem(layout.Name)) },
+    };
+
+    private readonly Option<ScaleScope?> _scalePer = new("--scale-per")
+    {
+        HelpName = "SCOPE",
+        Description = "which numbers share a scale: tensor, channel, or a number of columns, such as 128; what is usual for the scheme unless given",
+        CustomParser = Scope,
+    };
+
+    private readonly Option<bool> _asymmetric = new("--asymmetric") { Description = "give integers zero points, so that their range is from the least number to the greatest" };
+    private readonly Option<string?> _search = new("--search")
+    {
+        HelpName = "HOW",
+        Description = "how the scales of integers are found: absmax, so that no number is cut off, or mse, so that the squares of the errors are least",
+        CustomParser = Search,
+        CompletionSources = { Absmax, Mse },
     };
 
     private readonly Option<bool> _pure = new("--pure") { Description = "the scheme's main type for every matrix, where a mixture would give some more bits" };
     private readonly Option<Format?> _to = FormatOption.Create("--to", "format to write; 'weights formats' lists them and their element types");
     private readonly Option<IReadOnlyList<Glob>> _include = CommonOptions.Repeatable("--include", "GLOB", "quantise only tensors whose name matches, and those whatever they are; may be repeated", Glob.Parse);
     private readonly Option<IReadOnlyList<Glob>> _exclude = CommonOptions.Repeatable("--exclude", "GLOB", "keep tensors whose name matches as they are; may be repeated", Glob.Parse);
-    private readonly Option<IReadOnlyList<TypeOverride>> _tensors = CommonOptions.Repeatable("--tensor", "GLOB=TYPE", "the type of tensors whose name matches, such as 'lm_head*=q6_k'; may be repeated, the first that matches counts", TypeOverride.Parse);
+    private readonly Option<IReadOnlyList<string>> _tensors = CommonOptions.Repeatable("--tensor", "GLOB=TYPE", "the type or scheme of tensors whose name matches, such as 'lm_head*=q6_k'; may be repeated, the first that matches counts", static text => text);
 
     private readonly Option<string?> _importances = new("--imatrix")
     {
@@ -64,7 +92,7 @@ internal sealed class QuantizeArguments
     {
         verb.Arguments.Add(_input);
         verb.Arguments.Add(_output);
-        foreach (Option option in (ReadOnlySpan<Option>)[_scheme, _pure, _to, _include, _exclude, _tensors, _importances, _leastSqnr, _mostError, _root, _shard, _force, _dryRun, _json, _quiet])
+        foreach (Option option in (ReadOnlySpan<Option>)[_scheme, _pure, _layout, _scalePer, _asymmetric, _search, _to, _include, _exclude, _tensors, _importances, _leastSqnr, _mostError, _root, _shard, _force, _dryRun, _json, _quiet])
         {
             verb.Options.Add(option);
         }
@@ -80,16 +108,14 @@ internal sealed class QuantizeArguments
         {
             throw new UsageException("errors are measured while a file is written, so --min-sqnr and --max-error mean nothing with --dry-run; leave it out");
         }
-        QuantizationScheme scheme = result.GetRequiredValue(_scheme)!;
+        (QuantizationOptions? types, PackingOptions? packing) = Numbers(result, target);
         return new QuantizeRequest
         {
             Input = result.GetRequiredValue(_input),
             Output = result.GetRequiredValue(_output),
             Target = target,
-            Scheme = result.GetValue(_pure) ? scheme.Pure() : scheme,
-            Include = result.GetRequiredValue(_include),
-            Exclude = result.GetRequiredValue(_exclude),
-            Overrides = result.GetRequiredValue(_tensors),
+            Types = types,
+            Packing = packing,
             Importances = result.GetValue(_importances),
             LeastSqnr = result.GetValue(_leastSqnr),
             MostError = result.GetValue(_mostError),
@@ -102,14 +128,115 @@ internal sealed class QuantizeArguments
         };
     }
 
-    private static QuantizationScheme? Scheme(ArgumentResult result)
+    private static IEnumerable<string> Schemes => [.. QuantizationScheme.All.Select(static scheme => scheme.Name), .. PackedScheme.All.Select(static scheme => scheme.Name).Where(static name => !QuantizationScheme.TryParse(name, out _))];
+
+    // One name may stand for a type of the target, or for numbers with scales beside them, where it has no such type or a layout is given.
+    private (QuantizationOptions? Types, PackingOptions? Packing) Numbers(ParseResult result, Format target)
+    {
+        string name = result.GetRequiredValue(_scheme);
+        bool isType = QuantizationScheme.TryParse(name, out QuantizationScheme scheme);
+        bool isPacked = PackedScheme.TryParse(name, out PackedScheme packed);
+        PackedLayout? layout = result.GetValue(_layout);
+        if (layout is null && (!isPacked || (isType && target.Writes.Contains(scheme.DType))))
+        {
+            RequireNone(result, name, [_scalePer, _asymmetric, _search], "they are for numbers with scales beside them");
+            return (new QuantizationOptions
+            {
+                Scheme = result.GetValue(_pure) ? scheme.Pure() : scheme,
+                Include = result.GetRequiredValue(_include),
+                Exclude = result.GetRequiredValue(_exclude),
+                Overrides = Overrides(result, TypeOverride.Parse),
+            }, null);
+        }
+        RequireNone(result, name, [_pure, _importances], "they are for types of ggml");
+        if (!isPacked)
+        {
+            throw new UsageException($"{layout} does not hold {name}, but {string.Join(", ", layout!.Schemes)}");
+        }
+        if (target.Writes.Any(static dtype => dtype.Kind == DTypeKind.Quantized))
+        {
+            throw new UsageException($"{target.Name} files have types with scales in their blocks, so {name}{(layout is null ? "" : $" of {layout}")} means nothing in them; take one of those types, such as q4_0, or another format");
+        }
+        PackingOptions options = new()
+        {
+            Scheme = packed,
+            Layout = layout ?? PackedLayout.All.First(known => known.Schemes.Contains(packed)),
+            Scope = result.GetValue(_scalePer),
+            IsAsymmetric = result.GetValue(_asymmetric),
+            Search = result.GetValue(_search) == Mse ? ScaleSearching.Mse : ScaleSearching.Absmax,
+            Include = result.GetRequiredValue(_include),
+            Exclude = result.GetRequiredValue(_exclude),
+            Overrides = Overrides(result, SchemeOverride.Parse),
+        };
+        return options.Problem is { } problem ? throw new UsageException(problem) : (null, options);
+    }
+
+    private static void RequireNone(ParseResult result, string scheme, ReadOnlySpan<Option> options, string why)
+    {
+        foreach (Option option in options)
+        {
+            if (result.GetResult(option) is { Implicit: false })
+            {
+                throw new UsageException($"{option.Name} means nothing for {scheme}: {string.Join(", ", [.. options.ToArray().Select(static other => other.Name)])} {why}");
+            }
+        }
+    }
+
+    private IReadOnlyList<T> Overrides<T>(ParseResult result, Func<string, T> parse)
+    {
+        try
+        {
+            return [.. result.GetRequiredValue(_tensors).Select(parse)];
+        }
+        catch (FormatException error)
+        {
+            throw new UsageException($"--tensor: {error.Message}");
+        }
+    }
+
+    private static string? Scheme(ArgumentResult result)
     {
         string name = result.Tokens[0].Value;
-        if (QuantizationScheme.TryParse(name, out QuantizationScheme scheme))
+        if (QuantizationScheme.TryParse(name, out _) || PackedScheme.TryParse(name, out _))
         {
-            return scheme;
+            return name.ToLowerInvariant();
         }
-        result.AddError($"there is no scheme '{name}'; --scheme takes {string.Join(", ", QuantizationScheme.All)}");
+        result.AddError($"there is no scheme '{name}'; --scheme takes {string.Join(", ", Schemes)}");
+        return null;
+    }
+
+    private static PackedLayout? Layout(ArgumentResult result)
+    {
+        string name = result.Tokens[0].Value;
+        if (PackedLayout.TryParse(name, out PackedLayout layout))
+        {
+            return layout;
+        }
+        result.AddError($"there is no layout '{name}'; --layout takes {string.Join(", ", PackedLayout.All)}");
+        return null;
+    }
+
+    private static ScaleScope? Scope(ArgumentResult result)
+    {
+        try
+        {
+            return ScaleScope.Parse(result.Tokens[0].Value);
+        }
+        catch (FormatException error)
+        {
+            result.AddError($"--scale-per: {error.Message}");
+            return null;
+        }
+    }
+
+    private static string? Search(ArgumentResult result)
+    {
+        string how = result.Tokens[0].Value;
+        if (how is Absmax or Mse)
+        {
+            return how;
+        }
+        result.AddError($"--search {how} is neither {Absmax} nor {Mse}");
         return null;
     }
 
@@ -138,17 +265,11 @@ internal sealed record QuantizeRequest
     /// <summary>Its format.</summary>
     public required Format Target { get; init; }
 
-    /// <summary>What matrices become.</summary>
-    public required QuantizationScheme Scheme { get; init; }
+    /// <summary>Which types matrices get; null where numbers and scales become tensors of their own.</summary>
+    public required QuantizationOptions? Types { get; init; }
 
-    /// <summary>Names to quantise, the usual weights when there is none.</summary>
-    public required IReadOnlyList<Glob> Include { get; init; }
-
-    /// <summary>Names to keep.</summary>
-    public required IReadOnlyList<Glob> Exclude { get; init; }
-
-    /// <summary>Types by name.</summary>
-    public required IReadOnlyList<TypeOverride> Overrides { get; init; }
+    /// <summary>Which numbers and scales; null where types hold both.</summary>
+    public required PackingOptions? Packing { get; init; }
 
     /// <summary>Path of the importance matrix; null for none.</summary>
     public required string? Importances { get; init; }

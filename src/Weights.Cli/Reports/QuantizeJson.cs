@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Weights.Cli.Commands;
 using Weights.Cli.Terminal;
 using Weights.Passes.Diff;
 using Weights.Passes.Quantize;
@@ -13,8 +14,19 @@ internal static class QuantizeJson
     {
         ConvertJson.WriteOrigin(writer, "input", report.Source.Origin);
         ConvertJson.WriteOutput(writer, report.Written);
-        writer.WriteString("scheme", report.Request.Scheme.Name);
-        writer.WriteBoolean("mixture", report.Request.Scheme.IsMixture);
+        writer.WriteString("scheme", report.Request.Types?.Scheme.Name ?? report.Request.Packing!.Scheme.Name);
+        writer.WriteBoolean("mixture", report.Request.Types is { Scheme.IsMixture: true });
+        writer.WritePropertyName("layout");
+        writer.WriteStringValue(report.Request.Packing?.Layout.Name);
+        writer.WritePropertyName(ModelConfiguration.Key);
+        if (report.Quantized.Configuration is { } configuration)
+        {
+            configuration.WriteTo(writer);
+        }
+        else
+        {
+            writer.WriteNullValue();
+        }
         writer.WriteNumber("tensor_bytes_before", report.Source.TensorBytes);
         writer.WriteNumber("tensor_bytes", report.Quantized.Checkpoint.TensorBytes);
         writer.WriteNumber("bits_per_weight_before", report.BitsPerElementBefore);
@@ -30,18 +42,19 @@ internal static class QuantizeJson
         writer.WriteStartObject("total");
         WriteErrors(writer, report.Total, report.Changed.Sum(static line => line.Overflowed));
         writer.WriteEndObject();
-        Json.Objects(writer, "tensors", report.Quantized.Tensors, static (line, tensor) => WriteTensor(line, tensor.Planned, tensor.Errors));
+        Json.Objects(writer, "tensors", report.Quantized.Tensors, static (line, tensor) => WriteTensor(line, tensor));
         ConvertJson.WriteEnd(writer, report.Written);
     });
 
-    private static void WriteTensor(Utf8JsonWriter writer, PlannedTensor planned, QuantizationErrors? errors)
+    private static void WriteTensor(Utf8JsonWriter writer, QuantizedTensor tensor)
     {
-        writer.WriteString("name", planned.Tensor.Name);
-        writer.WriteString("dtype_before", planned.Tensor.DType.Name);
-        writer.WriteString("dtype", planned.DType.Name);
-        writer.WriteNumber("bytes", planned.DType.ByteCount(planned.Tensor.Shape)!.Value);
-        writer.WriteNumber("bits_per_weight", planned.DType.BitsPerElement);
-        if (planned.Reason is { } reason)
+        writer.WriteString("name", tensor.Source.Name);
+        writer.WriteString("dtype_before", tensor.Source.DType.Name);
+        writer.WriteString("dtype", tensor.Type);
+        Json.Names(writer, "parts", tensor.Parts.Select(static part => part.Name));
+        writer.WriteNumber("bytes", tensor.Bytes);
+        writer.WriteNumber("bits_per_weight", tensor.BitsPerElement);
+        if (tensor.Reason is { } reason)
         {
             writer.WriteString("reason", reason);
         }
@@ -49,7 +62,7 @@ internal static class QuantizeJson
         {
             writer.WriteNull("reason");
         }
-        WriteErrors(writer, errors?.Statistics, errors?.Overflowed ?? 0);
+        WriteErrors(writer, tensor.Errors?.Statistics, tensor.Errors?.Overflowed ?? 0);
     }
 
     private static void WriteErrors(Utf8JsonWriter writer, DifferenceStatistics? statistics, long overflowed)

@@ -12,31 +12,27 @@ namespace Weights.Cli.Reports;
 internal sealed record QuantizeReport(QuantizeRequest Request, Checkpoint Source, QuantizedCheckpoint Quantized, Conversion Written)
 {
     /// <summary>A tensor whose type changed.</summary>
-    /// <param name="Planned">What became of it.</param>
+    /// <param name="Tensor">What became of it.</param>
     /// <param name="Statistics">What that did to its numbers; null while nothing has been written, and of tensors without elements.</param>
     /// <param name="Overflowed">Numbers beyond the range of the new type.</param>
-    public sealed record Line(PlannedTensor Planned, DifferenceStatistics? Statistics, long Overflowed)
-    {
-        /// <summary>Bytes afterwards.</summary>
-        public long Bytes => Planned.DType.ByteCount(Planned.Tensor.Shape)!.Value;
-    }
+    public sealed record Line(QuantizedTensor Tensor, DifferenceStatistics? Statistics, long Overflowed);
 
     /// <summary>Tensors whose type changed, in order.</summary>
     // Looked at when everything has been written, if it is, and then often.
-    public IReadOnlyList<Line> Changed => field ??= [.. Quantized.Tensors.Where(static tensor => tensor.Errors is not null).Select(static tensor => new Line(tensor.Planned, tensor.Errors!.Statistics, tensor.Errors.Overflowed))];
+    public IReadOnlyList<Line> Changed => field ??= [.. Quantized.Tensors.Where(static tensor => tensor.Errors is not null).Select(static tensor => new Line(tensor, tensor.Errors!.Statistics, tensor.Errors.Overflowed))];
 
     /// <summary>Tensors that stayed, by reason.</summary>
     public IReadOnlyList<(string Reason, int Count)> Kept =>
-        [.. Quantized.Tensors.Where(static tensor => tensor.Errors is null).GroupBy(static tensor => tensor.Planned.Reason ?? "already of their type").Select(static group => (group.Key, group.Count())).OrderByDescending(static group => group.Item2)];
+        [.. Quantized.Tensors.Where(static tensor => tensor.Errors is null).GroupBy(static tensor => tensor.Reason ?? "already of their type").Select(static group => (group.Key, group.Count())).OrderByDescending(static group => group.Item2)];
 
     /// <summary>All changed tensors together; null while nothing has been written.</summary>
     public DifferenceStatistics? Total => field ??= QuantizationErrors.Of(Quantized.Tensors.Where(static tensor => tensor.Errors is not null).Select(static tensor => tensor.Errors!));
 
     /// <summary>Bits for each element, of all tensors.</summary>
-    public double BitsPerElement => Bits(Quantized.Checkpoint);
+    public double BitsPerElement => Bits(Quantized.Checkpoint.TensorBytes);
 
     /// <summary>Bits for each element, as it was.</summary>
-    public double BitsPerElementBefore => Bits(Source);
+    public double BitsPerElementBefore => Bits(Source.TensorBytes);
 
     /// <summary>Which gate did not hold and for which tensors; null where all hold.</summary>
     public string? Verdict
@@ -61,7 +57,8 @@ internal sealed record QuantizeReport(QuantizeRequest Request, Checkpoint Source
         }
     }
 
-    private static string Named(Line[] lines) => $"tensor {WeightFileException.Quote(lines[0].Planned.Tensor.Name)}{(lines.Length > 1 ? $" and {lines.Length - 1:N0} more" : "")}";
+    private static string Named(Line[] lines) => $"tensor {WeightFileException.Quote(lines[0].Tensor.Source.Name)}{(lines.Length > 1 ? $" and {lines.Length - 1:N0} more" : "")}";
 
-    private static double Bits(Checkpoint checkpoint) => 8.0 * checkpoint.TensorBytes / Math.Max(1, checkpoint.Tensors.Sum(static tensor => tensor.Shape.ElementCount));
+    // Scales and shapes are no weights, however many there are.
+    private double Bits(long bytes) => 8.0 * bytes / Math.Max(1, Quantized.Tensors.Sum(static tensor => tensor.Source.Shape.ElementCount));
 }

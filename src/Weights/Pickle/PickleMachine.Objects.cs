@@ -18,6 +18,9 @@ internal sealed partial class PickleMachine
     private const int ObjectBytes = 104;
     private const int StateBytes = 16;
 
+    // No honest stream has one, and its name has to be made up.
+    private const int ExtensionWork = 8;
+
     private bool Object(PickleOpcode opcode)
     {
         switch (opcode)
@@ -143,7 +146,9 @@ internal sealed partial class PickleMachine
     private PickleGlobal ReadGlobal()
     {
         string module = ReadName();
-        return Named(module, ReadName());
+        string name = ReadName();
+        Work += Math.Max(0, _cursor.Position - _at - MostBytesCharged);
+        return Named(module, name);
     }
 
     private string ReadName() => Texts.GetName(_cursor.ReadLine(PickleLimits.NameLine, _at))
@@ -169,6 +174,7 @@ internal sealed partial class PickleMachine
 
     private PickleGlobal Extension(long number)
     {
+        Work += ExtensionWork;
         PickleGlobal extension = PickleGlobal.Extension(number, _at);
         return Named(extension.Module, extension.Name);
     }

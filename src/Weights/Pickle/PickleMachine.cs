@@ -14,6 +14,9 @@ internal sealed partial class PickleMachine
     /// <summary>Newest protocol there is.</summary>
     public const int LastProtocol = 5;
 
+    /// <summary>Bytes of an opcode that count as work: what is as long as that is copied, or left where it is.</summary>
+    private const int MostBytesCharged = 4;
+
     private readonly PickleCursor _cursor;
     private readonly List<PickleNode> _stack = [];
     private readonly List<int> _marks = []; // Height of the stack at each mark.
@@ -54,6 +57,15 @@ internal sealed partial class PickleMachine
     /// <summary>Opcodes read so far.</summary>
     public int Opcodes { get; private set; }
 
+    /// <summary>
+    /// What they cost so far: an opcode its bytes, of which no more than <see cref="MostBytesCharged"/> count, and one that states a name all of its bytes. A
+    /// stream as it lies in a file so never costs more than its length; one that is inflated may.
+    /// </summary>
+    public long Work { get; private set; }
+
+    /// <summary>Most that they may cost.</summary>
+    public long MostWork { get; set; } = long.MaxValue;
+
     /// <summary>Most containers, names and calls; more than <see cref="PickleLimits.Objects"/> where an honest stream has so many.</summary>
     public int MaxObjects { get; init; } = PickleLimits.Objects;
 
@@ -62,6 +74,9 @@ internal sealed partial class PickleMachine
     /// twenty times its bytes, those that a hostile one makes up to fifty times.
     /// </summary>
     public long MostMemory { get; set; } = long.MaxValue;
+
+    /// <summary>Bytes that they take so far, roughly.</summary>
+    public long Memory => _memory;
 
     /// <summary>Every name of a class or function, in the order of the stream.</summary>
     public IReadOnlyList<PickleGlobal> Globals => _globals;
@@ -86,7 +101,7 @@ internal sealed partial class PickleMachine
         _persistentIds.Clear();
         _named.Clear();
         _standIns.Clear();
-        (Opcodes, _objects, _memory, _builds) = (0, 0, 0, 0);
+        (Opcodes, Work, _objects, _memory, _builds) = (0, 0, 0, 0, 0);
     }
 
     /// <summary>Reads up to STOP.</summary>
@@ -94,9 +109,16 @@ internal sealed partial class PickleMachine
     /// <exception cref="WeightFileException">The stream is damaged or costs more than <see cref="PickleLimits"/> allow.</exception>
     public PickleNode Run()
     {
+        _at = _cursor.Position;
         while (true)
         {
+            long before = _at;
             _at = _cursor.Position;
+            Work += Math.Min(_at - before, MostBytesCharged);
+            if (Work > MostWork)
+            {
+                throw Refuse(Fault.Unsupported, "the file's pickles are more work, for what the file weighs, than is granted");
+            }
             PickleOpcode opcode = (PickleOpcode)_cursor.ReadByte(_at);
             if (++Opcodes > MostOpcodes)
             {
@@ -182,7 +204,7 @@ internal sealed partial class PickleMachine
 
     private void Number(uint index)
     {
-        const int sparseBytes = 96;
+        const int sparseBytes = 192; // Of which half is what it costs to find a place in a table that no cache holds.
         Charge(index <= _memo.Count ? IntPtr.Size : sparseBytes);
         _memo.Put(index, Top());
     }

@@ -13,7 +13,10 @@ internal sealed class PickleMemo
     private int _count;
 
     // Seeded per process: with plain integer hashing, indices that are multiples of the table's size make it quadratic.
-    private readonly Dictionary<uint, PickleNode> _sparse = new(SeededHash.Instance);
+    private Dictionary<uint, PickleNode> _sparse = new(SeededHash.Instance);
+
+    // To clear a table costs its size, not what is in it: one that grew is not kept for a hundred thousand small pickles after.
+    private const int LargestKept = 1 << 10;
 
     /// <summary>How many values it has.</summary>
     public int Count => _count + _sparse.Count;
@@ -26,6 +29,10 @@ internal sealed class PickleMemo
             int used = Math.Min(_count, _dense[piece].Length);
             _dense[piece].AsSpan(0, used).Clear();
             _count -= used;
+        }
+        if (_sparse.Count > LargestKept)
+        {
+            _sparse = new(SeededHash.Instance);
         }
         _sparse.Clear();
     }

@@ -13,7 +13,7 @@ internal sealed class PickleNames<T>
     // Below as many, the table itself is as near.
     private const int FewestFiltered = 1 << 10;
 
-    private readonly Dictionary<PickleName, T> _values = [];
+    private Dictionary<PickleName, T> _values = [];
     private ulong[] _filter = [];
 
     /// <summary>How many there are.</summary>
@@ -54,6 +54,10 @@ internal sealed class PickleNames<T>
     /// <summary>Forgets all.</summary>
     public void Clear()
     {
+        if (_filter.Length > 0)
+        {
+            _values = []; // To clear a table costs its size, not what is in it.
+        }
         _values.Clear();
         _filter = [];
     }

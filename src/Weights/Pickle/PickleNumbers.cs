@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Numerics;
@@ -8,6 +9,8 @@ namespace Weights.Pickle;
 /// <summary>Numbers and text as protocol 0 writes them, the way Python reads them.</summary>
 internal static class PickleNumbers
 {
+    private static readonly SearchValues<byte> s_ofNumbers = SearchValues.Create("0123456789.eE+-"u8);
+
     /// <summary>An integer as Python's <c>int(text, 0)</c> takes it: decimal or 0x, with a sign; its rarer bases are not taken.</summary>
     public static PickleNode? ParseInteger(ReadOnlySpan<byte> text)
     {
@@ -30,7 +33,12 @@ internal static class PickleNumbers
     /// <summary>A float as Python's <c>float(text)</c> takes it.</summary>
     public static double? ParseFloat(ReadOnlySpan<byte> text)
     {
-        string number = Encoding.Latin1.GetString(Trim(text));
+        text = Trim(text);
+        if (!text.ContainsAnyExcept(s_ofNumbers))
+        {
+            return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double plain) ? plain : null;
+        }
+        string number = Encoding.Latin1.GetString(text);
         string unsigned = number.TrimStart('+', '-').ToLowerInvariant();
         double? special = unsigned switch
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Weights.Pickle;
@@ -16,11 +17,14 @@ internal sealed class PickleSweep
     // Numbered values that are remembered, in case that a name is one: a stream may number every byte of it.
     private const int MostNumbered = 1 << 18;
 
+    // To clear a table costs its size, not what is in it: one that grew is not kept for a hundred thousand small parts after.
+    private const int LargestKept = 1 << 10;
+
     private static readonly bool[] s_isOpcode = [.. Enumerable.Range(0, 256).Select(static value => Enum.IsDefined((PickleOpcode)value))];
 
     private readonly PickleMemo? _earlier;
     private readonly int _windowBytes;
-    private readonly Dictionary<uint, Place> _memo = new(SeededHash.Instance);
+    private Dictionary<uint, Place> _memo = new(SeededHash.Instance);
     private readonly List<PickleGlobal> _globals = [];
     private readonly PickleNames<PickleGlobal> _named = new();
     private ByteSource _source;
@@ -66,6 +70,10 @@ internal sealed class PickleSweep
         (Opcodes, HasNames, HasStatedNames, HasCalls, HasStopped, HasJunk) = (0, false, false, false, false, false);
         (HasMoreNames, HasMoreNumbers) = (false, false);
         (_memoized, _highest, _last, _previous) = (0, 0, default, default);
+        if (_memo.Count > LargestKept)
+        {
+            _memo = new(SeededHash.Instance);
+        }
         _memo.Clear();
         _globals.Clear();
         _named.Clear();
@@ -282,7 +290,7 @@ internal sealed class PickleSweep
 
     private void NoteIndex(PickleOpcode opcode, long at, long next)
     {
-        if (Text(new Place(at + 1, next - at - 2)) is not { } digits || !uint.TryParse(digits, out uint index))
+        if (!TryParse(new Place(at + 1, next - at - 2), out uint index))
         {
             return;
         }
@@ -294,6 +302,14 @@ internal sealed class PickleSweep
         {
             Number(index);
         }
+    }
+
+    private bool TryParse(Place digits, out uint number)
+    {
+        long start = digits.Start - _windowStart;
+        return start >= 0 && start + digits.Length <= _windowLength && digits.Length is > 0 and <= 2 * PickleLimits.NameLine
+            ? uint.TryParse(_window.AsSpan((int)start, (int)digits.Length), NumberStyles.Integer, CultureInfo.InvariantCulture, out number)
+            : uint.TryParse(Text(digits), NumberStyles.Integer, CultureInfo.InvariantCulture, out number);
     }
 
     private void Number(uint index)

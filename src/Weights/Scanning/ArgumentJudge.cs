@@ -6,8 +6,12 @@ namespace Weights.Scanning;
 /// <summary>Judges calls of names that are harmless when they are called as Python's own writers call them: what with is what decides.</summary>
 /// <param name="names">What is known of names.</param>
 /// <param name="loads">Told of bytes that a call would load as a file of their own, or of why they cannot be read, and where the call stands.</param>
-internal sealed class ArgumentJudge(KnownNames names, Action<ByteSource?, string?, long> loads)
+/// <param name="charges">Told of work that judging took.</param>
+internal sealed class ArgumentJudge(KnownNames names, Action<ByteSource?, string?, long> loads, Action<long> charges)
 {
+    // An attribute is judged together with its class, as a name that was made for that.
+    private const int AttributeWork = 12;
+
     private static readonly HashSet<string> s_plainCodecs = new(StringComparer.Ordinal)
     {
         "latin1", "latin-1", "latin_1", "iso-8859-1", "iso8859-1", "ascii", "us-ascii", "utf-8", "utf8", "utf_8", "utf-16", "utf-32", "raw_unicode_escape",
@@ -16,6 +20,9 @@ internal sealed class ArgumentJudge(KnownNames names, Action<ByteSource?, string
     private PickleGlobal? _pathRoot;
     private string? _pathAttributes;
     private NameVerdict _pathVerdict;
+    private PickleGlobal? _wholeRoot;
+    private string? _wholeAttributes;
+    private NameVerdict _whole;
 
     /// <summary>Judges a call.</summary>
     /// <param name="call">The call.</param>
@@ -45,6 +52,17 @@ internal sealed class ArgumentJudge(KnownNames names, Action<ByteSource?, string
         };
     }
 
+    /// <summary>What Python would make of an attribute if its class stood in the attribute's module; a stream that takes one calls it next.</summary>
+    public NameVerdict WholeOf(AttributePath path)
+    {
+        if (!ReferenceEquals(path.Root, _wholeRoot) || path.Attributes != _wholeAttributes)
+        {
+            (_wholeRoot, _wholeAttributes, _whole) = (path.Root, path.Attributes, path.Whole);
+            charges(AttributeWork);
+        }
+        return _whole;
+    }
+
     /// <summary>Judges a state that a partial is given: it names the function again.</summary>
     public NameVerdict JudgePartialState(PickleNode state) => state is PickleNone ? new(Verdict.Tensors) : JudgeKept((state as PickleTuple)?.Items.FirstOrDefault());
 
@@ -71,7 +89,7 @@ internal sealed class ArgumentJudge(KnownNames names, Action<ByteSource?, string
         // A stream may take one attribute a million times.
         if (!ReferenceEquals(path.Root, _pathRoot) || path.Attributes != _pathAttributes)
         {
-            (_pathRoot, _pathAttributes, _pathVerdict) = (path.Root, path.Attributes, path.Judge(names.VerdictOf(path.Root)));
+            (_pathRoot, _pathAttributes, _pathVerdict) = (path.Root, path.Attributes, path.Judge(names.VerdictOf(path.Root), WholeOf(path)));
         }
         return _pathVerdict;
     }

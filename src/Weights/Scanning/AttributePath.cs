@@ -34,9 +34,9 @@ internal readonly record struct AttributePath(PickleGlobal Root, string Attribut
 
     /// <summary>What taking it comes to.</summary>
     /// <param name="root">What its class is.</param>
-    public NameVerdict Judge(NameVerdict root)
+    /// <param name="whole">What <see cref="Whole"/> is.</param>
+    public NameVerdict Judge(NameVerdict root, NameVerdict whole)
     {
-        NameVerdict whole = Whole;
         if (Root.FullName == TorchItself)
         {
             return whole with { DependsOnCall = false, Verdict = whole.DependsOnCall ? Verdict.Executes : whole.Verdict, Reason = whole.Reason ?? $"takes torch.{Attributes}" };
@@ -45,7 +45,7 @@ internal readonly record struct AttributePath(PickleGlobal Root, string Attribut
         {
             return root.Verdict == Verdict.Executes ? root : whole;
         }
-        return root.DependsOnCall || Attributes.Split('.').Any(s_touching.Contains) && root.Verdict < Verdict.Unknown
+        return root.DependsOnCall || (root.Verdict < Verdict.Unknown && Attributes.Split('.').Any(s_touching.Contains))
             ? new(Verdict.Executes, $"reaches {FullName}")
             // Of an unknown class, its name has been told already: an attribute is no worse.
             : new(Verdict.Data);

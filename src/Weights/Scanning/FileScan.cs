@@ -45,6 +45,7 @@ internal sealed class FileScan
     public FileScan(string path, ByteSource file, ScanOptions options)
     {
         (_path, _file, Budget) = (path, new WindowedBytes(file), new ScanBudget(file.Length));
+        Signs = new PickleSigns(Budget);
         Findings = new Findings(options);
         Names = new KnownNames(Findings);
     }
@@ -56,7 +57,7 @@ internal sealed class FileScan
     public KnownNames Names { get; }
 
     /// <summary>Tells pickles from other bytes.</summary>
-    public PickleSigns Signs { get; } = new();
+    public PickleSigns Signs { get; }
 
     /// <summary>What is left to spend.</summary>
     public ScanBudget Budget { get; }
@@ -217,7 +218,15 @@ internal sealed class FileScan
             if (isSource)
             {
                 sources++;
-                ScanSource(contents, partName);
+                if (Budget.WorkLeft == 0)
+                {
+                    Fault(partName, null, "the file's parts are more work, for what the file weighs, than is granted; this source was not read");
+                }
+                else
+                {
+                    Budget.TakeSigns(contents.Length);
+                    ScanSource(contents, partName);
+                }
             }
             Scan(contents, partName, role, depth + 1);
         }
@@ -369,7 +378,13 @@ internal sealed class FileScan
         }
     }
 
-    private static string Join(string archive, string entry) => archive.Length == 0 ? entry : $"{archive}!{entry}";
+    // A name may have 65,535 characters, and stand in the report a hundred thousand times.
+    private static string Join(string archive, string entry)
+    {
+        const int longest = 512, end = 128;
+        string name = archive.Length == 0 ? entry : $"{archive}!{entry}";
+        return name.Length <= longest ? name : $"{name.AsSpan(0, longest - end)}…{name.AsSpan(name.Length - end)}";
+    }
 
     private static bool IsPickleName(string name) => name.EndsWith(".pkl", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".pickle", StringComparison.OrdinalIgnoreCase);
 

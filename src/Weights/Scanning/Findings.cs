@@ -18,10 +18,16 @@ internal sealed class Findings(ScanOptions options)
     private const int MostPlaces = 100;
     private const int MostPlacesInAll = 50_000;
 
+    // Names and calls of honest files are short: as many as there may be have a few hundred characters each. A report is no longer for long ones.
+    private const int MostNameCharacters = 2 << 20;
+    private const int MostPlaceCharacters = 4 << 20;
+
     private readonly Dictionary<Key, ScanFinding> _findings = [];
     private readonly ScanFinding?[] _rest = new ScanFinding?[Enum.GetValues<Verdict>().Length];
     private readonly HashSet<string> _allowedExactly = [.. options.AllowsExactly];
     private int _places;
+    private long _nameCharacters;
+    private long _placeCharacters;
 
     /// <summary>Everything, the most dangerous first, then in the order of the file.</summary>
     public IReadOnlyList<ScanFinding> All => [.. _findings.Values.OrderBy(static finding => finding.IsAllowed).ThenByDescending(static finding => finding.Verdict)];
@@ -48,10 +54,12 @@ internal sealed class Findings(ScanOptions options)
         finding.Count++;
         // Of what is harmless one place tells enough.
         int most = finding.Verdict >= Verdict.Unknown ? MostPlaces : 1;
-        if (finding.PlaceList.Count < most && _places < MostPlacesInAll)
+        if (finding.PlaceList.Count < most && _places < MostPlacesInAll && _placeCharacters < MostPlaceCharacters)
         {
             _places++;
-            finding.PlaceList.Add(new ScanPlace(stream, offset, call is null ? null : Literals.Of(call)));
+            string? text = call is null ? null : Literals.Of(call);
+            _placeCharacters += stream.Length + (text?.Length ?? 0);
+            finding.PlaceList.Add(new ScanPlace(stream, offset, text));
         }
     }
 
@@ -61,11 +69,12 @@ internal sealed class Findings(ScanOptions options)
         {
             return finding;
         }
-        if (_findings.Count >= MostNames)
+        if (_findings.Count >= MostNames || _nameCharacters >= MostNameCharacters)
         {
             return GetRest(verdict);
         }
         bool isAllowed = name != Rest && (_allowedExactly.Contains(name) || (verdict == Verdict.Unknown && takesWildcards && options.Allows(name)));
+        _nameCharacters += name.Length;
         finding = new ScanFinding(name, verdict, reason) { IsAllowed = isAllowed };
         _findings.Add(new(name, verdict, reason), finding);
         return finding;

@@ -75,18 +75,19 @@ internal sealed class KnownNames(Findings findings)
         {
             return found;
         }
-        Known known = new Known(NameJudge.Judge(global.Module, global.Name, global.IsComputed, AreOfTorchScript));
-        if (global.IsComputed)
-        {
-            return known;
-        }
+        NameVerdict verdict = NameJudge.Judge(global.Module, global.Name, global.IsComputed, AreOfTorchScript);
         // A file of a million names would only fill it; all that follow are told as one.
-        if (_known.Count < MostKnown)
+        bool isListed = global.IsComputed || _known.Count < MostKnown;
+        if (!isListed && verdict is { Verdict: >= Verdict.Unknown, DependsOnCall: false })
+        {
+            return verdict.Verdict == Verdict.Executes ? _restThatExecutes : _restUnknown;
+        }
+        Known known = new(verdict);
+        if (isListed && !global.IsComputed)
         {
             _known.Add(new(global.Module, global.Name), known);
-            return known;
         }
-        return known.Verdict is not { Verdict: >= Verdict.Unknown, DependsOnCall: false } ? known : known.Verdict.Verdict == Verdict.Executes ? _restThatExecutes : _restUnknown;
+        return known;
     }
 
     /// <summary>What is known of a name.</summary>

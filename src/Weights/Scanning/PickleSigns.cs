@@ -4,10 +4,14 @@ using Weights.Pickle;
 namespace Weights.Scanning;
 
 /// <summary>Tells pickles from other bytes.</summary>
-internal sealed class PickleSigns
+/// <param name="budget">What that may cost. When it is spent, everything is taken for a pickle, so that whoever reads pickles tells that this was not read.</param>
+internal sealed class PickleSigns(ScanBudget budget)
 {
     private const int WindowBytes = 1 << 12;
     private const int OpcodesAtATime = 1 << 5;
+
+    // After as many without any that is none, in which something was named, the end tells no more.
+    private const int EnoughOpcodes = 1 << 16;
 
     private readonly PickleSweep _sweep = new(MemoryBytes.Empty, 0, window: WindowBytes) { LooksForOne = true };
 
@@ -18,12 +22,16 @@ internal sealed class PickleSigns
     public bool Begin(ByteSource source, long start, bool isWhole)
     {
         _sweep.Restart(source, start);
-        // Once it has named and called something, the end tells no more.
-        for (int most = OpcodesAtATime; !(_sweep.HasStatedNames && _sweep.HasCalls) && !_sweep.RunToStop(most).IsAtEnd; most += OpcodesAtATime)
+        int left = budget.SignsLeft;
+        for (int most = OpcodesAtATime; most <= left && !IsSure && !_sweep.RunToStop(most).IsAtEnd; most += OpcodesAtATime)
         {
         }
-        return _sweep.HasStopped ? _sweep.HasStatedNames || (isWhole && _sweep.Opcodes > 1) : _sweep.HasStatedNames && _sweep.HasCalls;
+        budget.TakeSigns(_sweep.Position - start);
+        return IsSure || (_sweep.HasStopped ? _sweep.HasStatedNames || (isWhole && _sweep.Opcodes > 1) : !_sweep.IsAtEnd);
     }
+
+    // Once it has named and called something, the end tells no more.
+    private bool IsSure => _sweep.HasStatedNames && (_sweep.HasCalls || _sweep.Opcodes >= EnoughOpcodes);
 
     /// <summary>
     /// Whether bytes begin with the opcode that begins pickles since protocol 2, and do not end as one within a few opcodes without

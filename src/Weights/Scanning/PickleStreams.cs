@@ -19,12 +19,13 @@ internal sealed class PickleStreams : IDisposable
     private PickleNode? _first;
     private IReadOnlyList<PicklePersistentId> _storages = [];
     private long? _storagesEnd;
+    private long _worked; // Of the machine's work, what has been taken from the budget.
 
     /// <param name="scan">The scan of the file.</param>
     public PickleStreams(FileScan scan)
     {
         _scan = scan;
-        _judge = new StreamJudge(scan.Findings, scan.Names, Load);
+        _judge = new StreamJudge(scan.Findings, scan.Names, Load, Charge);
         _machine = new PickleMachine(_cursor) { Judge = _judge, Texts = scan.Texts };
     }
 
@@ -97,7 +98,7 @@ internal sealed class PickleStreams : IDisposable
 
     private bool IsExhausted(long start)
     {
-        if (_scan.Budget.Breaks < ScanBudget.MostBreaks && _scan.Budget.OpcodesLeft > 0)
+        if (_scan.Budget.Breaks < ScanBudget.MostBreaks && _scan.Budget.WorkLeft > 0)
         {
             return false;
         }
@@ -119,8 +120,9 @@ internal sealed class PickleStreams : IDisposable
         // The fourth pickle of a file of five names the storages, the fifth lists them.
         bool areStorages = IsLegacy && index is storages or keys;
         _machine.KeepsValues = areStorages;
-        _machine.MostOpcodes = _scan.Budget.OpcodesLeft;
-        _machine.MostMemory = ScanBudget.MemoryOf(_bytes.Length - start);
+        _worked = 0;
+        _machine.MostWork = _scan.Budget.WorkLeft;
+        _machine.MostMemory = _scan.Budget.MemoryOf(_bytes.Length - start);
         try
         {
             PickleNode value = _machine.Run();
@@ -145,12 +147,23 @@ internal sealed class PickleStreams : IDisposable
 
     private void EndJudging()
     {
-        _scan.Budget.OpcodesLeft = OpcodesLeft;
+        TakeWork();
+        _scan.Budget.TakeMemory(_machine.Memory);
         _judge.End(_machine);
-        _scan.Budget.OpcodesLeft = OpcodesLeft;
     }
 
-    private int OpcodesLeft => Math.Max(0, _machine.MostOpcodes - _machine.Opcodes);
+    // What judging costs beyond reading.
+    private void Charge(long work)
+    {
+        _machine.MostWork -= work;
+        _scan.Budget.TakeWork(work);
+    }
+
+    private void TakeWork()
+    {
+        _scan.Budget.TakeWork(_machine.Work - _worked);
+        _worked = _machine.Work;
+    }
 
     // A pickle is judged while it is read, and so is a file in it: what that takes of the allowance is left to neither.
     private void Load(ByteSource? nested, string? broken, long at)
@@ -161,19 +174,21 @@ internal sealed class PickleStreams : IDisposable
             _scan.Fault(nestedName, null, broken!);
             return;
         }
-        _scan.Budget.OpcodesLeft = OpcodesLeft;
+        TakeWork();
         _scan.ScanNested(nested, nestedName, _depth);
-        _machine.MostOpcodes = _machine.Opcodes + _scan.Budget.OpcodesLeft;
+        _machine.MostWork = _machine.Work + _scan.Budget.WorkLeft;
     }
 
     private void Sweep(long start, PickleMachine? broken)
     {
-        if (_scan.Budget.NamesLeft == 0 || !_scan.Budget.TakeSwept(Math.Min(_bytes.Length - start, PickleSweep.Longest)))
+        long bytes = _scan.Budget.NamesLeft == 0 ? 0 : _scan.Budget.TakeSwept(Math.Min(_bytes.Length - start, PickleSweep.Longest));
+        if (bytes == 0)
         {
             _scan.Fault(_name, start, "the file's parts overlap or repeat so much that the rest was not read");
             return;
         }
-        PickleSweep sweep = broken?.Sweep(_bytes, _scan.Budget.NamesLeft) ?? new PickleSweep(_bytes, start) { MostNames = _scan.Budget.NamesLeft };
+        ByteSource searched = _bytes.Slice(0, start + bytes);
+        PickleSweep sweep = broken?.Sweep(searched, _scan.Budget.NamesLeft) ?? new PickleSweep(searched, start) { MostNames = _scan.Budget.NamesLeft };
         sweep.Run();
         _scan.Budget.NamesLeft -= sweep.Globals.Count;
         _judge.Judge(sweep);

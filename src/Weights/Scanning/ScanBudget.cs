@@ -21,28 +21,48 @@ internal sealed class ScanBudget
     /// <summary>What a file within a pickle costs beside its bytes; one that torch writes has half a thousand.</summary>
     public const int NestedBytes = 1 << 10;
 
-    private const int LeastOpcodes = 2 << 20;
+    // A deflated file of a few bytes may hold as much as an honest one of this length.
+    private const long LeastWork = 8 << 20;
 
+    // Half a minute, whatever the file weighs.
+    private const long MostWork = 1 << 28;
+
+    // To search for names costs about half as much as to read and judge them.
+    private const int SweptPerWork = 2;
+
+    // Of small pickles the next ones take over the memory.
+    private const long LittleMemory = 1 << 20;
+
+    // To tell whether it is a pickle at all, or to look through source, a quarter.
+    private const int SignsPerWork = 4;
+
+    private readonly long _fileBytes;
     private long _inflated;
     private long _read;
     private long _swept;
+    private long _sweptInAnyCase;
+    private long _memory;
 
     /// <param name="fileBytes">Bytes of the file.</param>
     public ScanBudget(long fileBytes)
     {
         fileBytes = Math.Min(fileBytes, long.MaxValue / 16);
+        _fileBytes = fileBytes;
         _inflated = Math.Min((8 * fileBytes) + (32 << 20), 512L << 20);
         _read = (2 * fileBytes) + (16 << 20);
-        _swept = fileBytes + (4 << 20);
-        // No opcode is shorter than a byte.
-        OpcodesLeft = (int)Math.Clamp(fileBytes, LeastOpcodes, Pickle.PickleLimits.Opcodes);
+        // What lies in the file as it is costs no more than its bytes, or a little more where it holds files itself.
+        long all = Math.Max(LeastWork, fileBytes + (fileBytes / 4));
+        WorkLeft = Math.Min(all, MostWork);
+        _swept = all;
+        _memory = (20 * fileBytes) + (64 << 20);
+        _sweptInAnyCase = (1 << 20) + (fileBytes / 8);
     }
 
     /// <summary>Streams that broke off so far.</summary>
     public int Breaks { get; set; }
 
-    /// <summary>Opcodes that are left to read.</summary>
-    public int OpcodesLeft { get; set; }
+    /// <summary>Work that is left for pickles, as <see cref="Pickle.PickleMachine.Work"/> counts it.</summary>
+    public long WorkLeft { get; private set; }
 
     /// <summary>Names that are left to find after breaks.</summary>
     public int NamesLeft { get; set; } = 1 << 16;
@@ -62,15 +82,42 @@ internal sealed class ScanBudget
     /// <returns>Whether they were left.</returns>
     public bool TakeRead(long bytes) => Take(ref _read, bytes);
 
-    /// <summary>Takes bytes to search for names.</summary>
-    /// <returns>Whether they were left.</returns>
-    public bool TakeSwept(long bytes) => Take(ref _swept, bytes);
+    /// <summary>Takes work.</summary>
+    public void TakeWork(long work)
+    {
+        WorkLeft = Math.Max(0, WorkLeft - work);
+        _swept = Math.Max(0, _swept - work);
+    }
+
+    /// <summary>Takes what it costs to tell whether bytes are a pickle.</summary>
+    /// <param name="bytes">Bytes that were looked at.</param>
+    public void TakeSigns(long bytes) => TakeWork(bytes / SignsPerWork);
+
+    /// <summary>Most opcodes that may be looked at to tell whether bytes are a pickle.</summary>
+    public int SignsLeft => (int)Math.Min(WorkLeft, (1 << 29) / SignsPerWork) * SignsPerWork;
+
+    /// <summary>Takes bytes to search for names; some are left when there is no more work for anything else.</summary>
+    /// <param name="bytes">As many as there are.</param>
+    /// <returns>As many as may be searched.</returns>
+    public long TakeSwept(long bytes)
+    {
+        long shared = Math.Min(bytes, _swept);
+        long rest = Math.Min(bytes - shared, _sweptInAnyCase);
+        _sweptInAnyCase -= rest;
+        _swept -= shared;
+        WorkLeft = Math.Max(0, WorkLeft - (shared / SweptPerWork));
+        return shared + rest;
+    }
 
     /// <summary>
     /// Bytes of memory that the values of a pickle may take. Plain lists of small tuples or dicts take 12 to 18 times their own, as honest as they are
-    /// (a million pairs of numbers: 6 MB, and 88 in memory), state dicts about ten: below this, nothing tells them from an attack.
+    /// (a million pairs of numbers: 6 MB, and 88 in memory), state dicts about ten: below this, nothing tells them from an attack. What is inflated
+    /// takes no more than if it were the file.
     /// </summary>
-    public static long MemoryOf(long pickleBytes) => (12 * Math.Min(pickleBytes, long.MaxValue / 16)) + (64 << 20);
+    public long MemoryOf(long pickleBytes) => Math.Min((12 * Math.Min(pickleBytes, _fileBytes)) + (64 << 20), _memory);
+
+    /// <summary>Takes memory that the values of a pickle took: it is free again, but to touch and collect it costs time.</summary>
+    public void TakeMemory(long bytes) => _memory = Math.Max(LittleMemory, _memory - (bytes > LittleMemory ? bytes : 0));
 
     private static bool Take(ref long left, long bytes)
     {

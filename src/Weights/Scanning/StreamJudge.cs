@@ -9,9 +9,10 @@ namespace Weights.Scanning;
 /// <param name="findings">Are told.</param>
 /// <param name="names">What is known of names.</param>
 /// <param name="loads">Told of bytes that a call would load as a file of their own, or of why they cannot be read, and where the call stands.</param>
-internal sealed class StreamJudge(Findings findings, KnownNames names, Action<ByteSource?, string?, long> loads) : PickleJudge
+/// <param name="charges">Told of work that judging took, in what <see cref="PickleMachine.Work"/> counts.</param>
+internal sealed class StreamJudge(Findings findings, KnownNames names, Action<ByteSource?, string?, long> loads, Action<long> charges) : PickleJudge
 {
-    private readonly ArgumentJudge _arguments = new(names, loads);
+    private readonly ArgumentJudge _arguments = new(names, loads, charges);
     private readonly StateJudge _states = new(findings);
     private PickleGlobal? _executing;
     private PickleGlobal? _unknown;
@@ -171,7 +172,7 @@ internal sealed class StreamJudge(Findings findings, KnownNames names, Action<By
             findings.Again(_calledAttribute, _stream, call.Offset, call);
             return;
         }
-        NameVerdict whole = path.Whole;
+        NameVerdict whole = _arguments.WholeOf(path);
         if (whole.Verdict >= Verdict.Unknown && names.VerdictOf(path.Root).Verdict < Verdict.Unknown)
         {
             whole = new(Verdict.Executes, "is a method that the stream calls: what it does is not known");

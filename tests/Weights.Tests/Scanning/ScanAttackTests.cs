@@ -138,6 +138,35 @@ public class ScanAttackTests
         Assert.Empty(report.Faults);
     }
 
+    [Fact]
+    public void What_is_deflated_is_no_more_work_than_what_is_stored()
+    {
+        // 20 MB of names, no two the same, in a file of a tenth of that.
+        byte[] file = Zip(1, static _ => [.. "N"u8, .. Enumerable.Range(0, 2_000_000).SelectMany(static index => System.Text.Encoding.ASCII.GetBytes($"0cm{index:x6}\n\n")), .. "."u8], CompressionLevel.Fastest);
+        ScanReport report = Scan.Of(new MemoryInput("file.zip", file), new ScanOptions { Allows = static _ => true });
+        Assert.NotEqual(ScanResult.Clean, report.Result);
+        Assert.Contains(report.Faults, static fault => fault.Reason.Contains("more work", StringComparison.Ordinal));
+        Assert.InRange(report.Findings.Sum(static finding => (long)finding.Count), 100_000, 1_000_000);
+    }
+
+    [Fact]
+    public void A_report_is_no_longer_for_names_that_are_long()
+    {
+        string entry = new('x', 60_000);
+        byte[] pickle = [.. Enumerable.Range(0, 3000).SelectMany(static index => System.Text.Encoding.ASCII.GetBytes($"c{new string('m', 3000)}{index:x4}\nn\n)R0")), .. "N."u8];
+        using MemoryStream file = new();
+        using (ZipArchive archive = new(file, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            using Stream contents = archive.CreateEntry($"{entry}.pkl", CompressionLevel.Fastest).Open();
+            contents.Write(pickle);
+        }
+        ScanReport report = Scan.Of(new MemoryInput("file.zip", file.ToArray()));
+        Assert.Equal(ScanResult.Unknown, report.Result);
+        Assert.Equal(3000, report.Findings.Sum(static finding => finding.Count));
+        Assert.InRange(report.Findings.Sum(static finding => (long)finding.Name.Length), 1, (2 << 20) + 10_000);
+        Assert.InRange(report.Findings.SelectMany(static finding => finding.Places).Sum(static place => place.Stream.Length + (place.Call?.Length ?? 0L)), 1, (4 << 20) + 10_000);
+    }
+
     private sealed class CountedInput(byte[] file) : Input("file.pt")
     {
         private readonly CountedBytes _bytes = new(file);

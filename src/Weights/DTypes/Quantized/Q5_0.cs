@@ -12,7 +12,7 @@ namespace Weights.DTypes.Quantized
     /// −16 · d is the number farthest from zero; with importances d is searched. Source: ggml, <c>block_q5_0</c>.
     /// </summary>
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
-    internal struct Q5_0 : IQuantizedBlock<Q5_0>
+    internal struct Q5_0 : IQuantizedBlock<Q5_0>, IIntegerBlock<Q5_0>
     {
         private SymmetricBlock<FiveBits> _block;
 
@@ -21,6 +21,12 @@ namespace Weights.DTypes.Quantized
         public static int Length => 32;
 
         public static Importances Importances => Importances.Optional;
+
+        public static int Bits => 5;
+
+        public static float Read(in Q5_0 block, Span<float> integers) => SymmetricBlock<FiveBits>.Read(in block._block, integers);
+
+        public static Q5_0 Of(float scale, ReadOnlySpan<float> integers) => new() { _block = SymmetricBlock<FiveBits>.Of(scale, integers) };
 
         public static void Decode(in Q5_0 block, Span<float> values) => SymmetricBlock<FiveBits>.Decode(in block._block, values);
 

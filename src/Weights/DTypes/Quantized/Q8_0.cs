@@ -14,7 +14,7 @@ namespace Weights.DTypes.Quantized
     /// d = max |x| / 127. Source: ggml, <c>block_q8_0</c>.
     /// </summary>
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
-    internal struct Q8_0 : IQuantizedBlock<Q8_0>
+    internal struct Q8_0 : IQuantizedBlock<Q8_0>, IIntegerBlock<Q8_0>
     {
         private Scale _d;
         private Integers _q;
@@ -22,6 +22,27 @@ namespace Weights.DTypes.Quantized
         public static string Name => "Q8_0";
 
         public static int Length => 32;
+
+        public static int Bits => 8;
+
+        public static float Read(in Q8_0 block, Span<float> integers)
+        {
+            for (int index = 0; index < integers.Length; index++)
+            {
+                integers[index] = block._q[index];
+            }
+            return block._d.Value;
+        }
+
+        public static Q8_0 Of(float scale, ReadOnlySpan<float> integers)
+        {
+            Q8_0 block = new() { _d = Scale.Of(scale) };
+            for (int index = 0; index < Length; index++)
+            {
+                block._q[index] = (sbyte)integers[index];
+            }
+            return block;
+        }
 
         public static void Decode(in Q8_0 block, Span<float> values)
         {

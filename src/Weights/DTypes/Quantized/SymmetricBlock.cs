@@ -27,6 +27,25 @@ internal struct SymmetricBlock<TLevels>
         }
     }
 
+    public static float Read(in SymmetricBlock<TLevels> block, Span<float> integers)
+    {
+        for (int index = 0; index < integers.Length; index++)
+        {
+            integers[index] = block._q.Number(index) - Bound;
+        }
+        return block._d.Value;
+    }
+
+    public static SymmetricBlock<TLevels> Of(float scale, ReadOnlySpan<float> integers)
+    {
+        Span<byte> levels = stackalloc byte[Length];
+        for (int index = 0; index < Length; index++)
+        {
+            levels[index] = (byte)(integers[index] + Bound);
+        }
+        return new SymmetricBlock<TLevels> { _d = Scale.Of(scale), _q = TLevels.Of(levels) };
+    }
+
     public static void DecodeLanes(in SymmetricBlock<TLevels> block, Span<float> values)
     {
         float d = block._d.Value;

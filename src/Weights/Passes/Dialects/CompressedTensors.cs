@@ -89,6 +89,7 @@ internal sealed class CompressedTensors : Dialect
             Description = $"{format}, {weight.DType}, {grid.Description}{Ordered(order)}{(zeroPoints is null ? "" : ", zero points")}",
             Parts = [.. new[] { weight, scales, zeroPoints, anyOrder }.OfType<Tensor>()],
             Tensor = bytes.Tensor(weight.Name, weight.Shape),
+            Integers = weight.DType == DType.I8 && weight.Shape.Rank == 2 ? bytes.IntegerGrid(8) : null,
             DType = isPowers ? DType.BF16 : scales.DType,
             Assumption = grid.Assumption,
         };
@@ -126,6 +127,7 @@ internal sealed class CompressedTensors : Dialect
             Description = $"pack-quantized, {Bits(packing.Bits)}, {grid.Description}{Ordered(order)}{(zeroPoints is null ? "" : ", zero points")}",
             Parts = [.. new[] { words, scales, stored, zeroPoints, anyOrder }.OfType<Tensor>()],
             Tensor = bytes.Tensor(module + "weight", shape),
+            Integers = bytes.IntegerGrid(packing.Bits),
             DType = scales.DType,
         };
     }

@@ -23,7 +23,7 @@ public static class Dequantization
         ArgumentNullException.ThrowIfNull(ledger);
         PackedTensors packed = new(Checked(checkpoint), options.Config, name => IsWanted(options, name));
         Dictionary<string, PackedWeight> byPart = new(StringComparer.Ordinal);
-        PackedWeight[] found = [.. Dialect.All.SelectMany(dialect => dialect.Find(packed))];
+        PackedWeight[] found = [.. options.Dialects.SelectMany(dialect => dialect.Find(packed))];
         foreach (PackedWeight weight in found)
         {
             Claim(checkpoint, weight, byPart);

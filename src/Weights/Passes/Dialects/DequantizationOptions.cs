@@ -9,6 +9,9 @@ public sealed record DequantizationOptions
     /// <summary>What the configuration of the model says.</summary>
     public QuantizationConfig Config { get; init; } = QuantizationConfig.None;
 
+    /// <summary>The dialects that are looked for.</summary>
+    public IReadOnlyList<Dialect> Dialects { get; init; } = Dialect.All;
+
     /// <summary>Names of the weights to unpack; all, where there is none.</summary>
     public IReadOnlyList<Glob> Include { get; init; } = [];
 

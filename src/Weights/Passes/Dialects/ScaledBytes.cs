@@ -70,6 +70,13 @@ internal sealed class ScaledBytes : UnitBytes
     /// <summary>The tensor of these bytes.</summary>
     public Tensor Tensor(string name, Shape shape) => new(name, _dtype, shape, this);
 
+    /// <summary>The weight as it is, if its numbers are integers of so many bits.</summary>
+    /// <returns>Null where groups are not columns next to each other, equally many each.</returns>
+    public IntegerGrid? IntegerGrid(int bits) =>
+        Order is not null || Factor != 1 || RowsPerMatrix != Rows || Grid.BlockRows != 1 || Grid.Rows != Rows || Columns % Grid.BlockColumns != 0 || Grid.BlockColumns > int.MaxValue
+            ? null
+            : new IntegerGrid { Bits = bits, Rows = Rows, Columns = Columns, GroupColumns = (int)Grid.BlockColumns, ScaleType = _dtype, Numbers = Numbers, Scales = Scales, ZeroPoints = ZeroPoints };
+
     /// <inheritdoc/>
     protected override void ReadUnits(long first, Span<byte> units)
     {

@@ -1,9 +1,6 @@
-namespace Weights.Passes.Quantize;
+using Weights.Passes.Dialects;
 
-/// <summary>A checkpoint of smaller types, whose tensors are made when they are read.</summary>
-/// <param name="Checkpoint">The tensors as they will be.</param>
-/// <param name="Tensors">What becomes of each, in order, and what that does to its numbers; those are null where it stays.</param>
-public sealed record QuantizedCheckpoint(Checkpoint Checkpoint, IReadOnlyList<(PlannedTensor Planned, QuantizationErrors? Errors)> Tensors);
+namespace Weights.Passes.Quantize;
 
 /// <summary>Gives the matrices of a checkpoint smaller types.</summary>
 public static class Quantization
@@ -22,33 +19,48 @@ public static class Quantization
         ArgumentNullException.ThrowIfNull(checkpoint);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(ledger);
-        List<(PlannedTensor, QuantizationErrors?)> planned = [];
-        List<Tensor> tensors = [];
+        List<QuantizedTensor> all = [];
         NameList twice = new();
+        NameList exact = new();
         Dictionary<string, DType> types = new(StringComparer.Ordinal);
         foreach (PlannedTensor plan in QuantizationPlan.Of(checkpoint, options))
         {
             types[plan.Tensor.Name] = plan.DType;
+            PackedWeight? before = options.Before.GetValueOrDefault(plan.Tensor.Name);
             if (!plan.IsChanged)
             {
-                planned.Add((plan, null));
-                tensors.Add(plan.Tensor);
+                all.Add(QuantizedTensor.Kept(plan.Tensor, plan.Reason));
+                if (before is not null)
+                {
+                    ledger.Add(LedgerKind.Cast, plan.Tensor.Name, $"from {before}, to {plan.Tensor.DType}, and not quantised again: {plan.Reason ?? "that is its type"}");
+                }
                 continue;
             }
-            if (plan.Tensor.DType.Kind == DTypeKind.Quantized)
+            QuantizationErrors errors = new();
+            if (before?.Integers is { } integers && IntegerBlocks.Find(plan.DType)?.Blocks(integers.Simplified()) is { } same)
+            {
+                exact.Add(plan.Tensor.Name);
+                Tensor blocks = new(plan.Tensor.Name, plan.DType, plan.Tensor.Shape, new ComparedBytes(same, plan.DType, plan.Tensor, errors));
+                all.Add(new QuantizedTensor(plan.Tensor, plan.DType.Name, [blocks], $"the integers of {before}", errors));
+                continue;
+            }
+            if (plan.Tensor.DType.Kind == DTypeKind.Quantized || before is not null)
             {
                 twice.Add(plan.Tensor.Name);
             }
             QuantizationPlan.RequireImportances(plan, options);
-            QuantizationErrors errors = new();
-            planned.Add((plan, errors));
-            tensors.Add(new Tensor(plan.Tensor.Name, plan.DType, plan.Tensor.Shape, QuantizedBytes.Create(plan.Tensor, plan.DType, options.Importances?.For(plan.Tensor), errors)));
+            Tensor quantized = new(plan.Tensor.Name, plan.DType, plan.Tensor.Shape, QuantizedBytes.Create(plan.Tensor, plan.DType, options.Importances?.For(plan.Tensor), errors));
+            all.Add(new QuantizedTensor(plan.Tensor, plan.DType.Name, [quantized], plan.Reason, errors));
+        }
+        if (exact.Count > 0)
+        {
+            ledger.Add(LedgerKind.Restated, exact.ToString(), "the same integers and scales as before, in blocks of ggml");
         }
         if (twice.Count > 0)
         {
             ledger.Add(LedgerKind.Cast, twice.ToString(), "was quantised before, and loses twice; quantise the original instead if you have it");
         }
-        Checkpoint quantized = checkpoint.With(tensors);
+        Checkpoint smaller = checkpoint.With(all.SelectMany(static tensor => tensor.Parts));
         // Names that were one tensor and now are of two types share nothing any more.
         Alias[] tied = [.. checkpoint.Aliases.Where(alias => types[alias.Name] == types[alias.Of])];
         if (tied.Length < checkpoint.Aliases.Count)
@@ -56,8 +68,7 @@ public static class Quantization
             Alias untied = checkpoint.Aliases.First(alias => types[alias.Name] != types[alias.Of]);
             ledger.Add(LedgerKind.Untied, untied.Name, $"is {types[untied.Name]} and no longer shares storage with {WeightFileException.Quote(untied.Of)}, which is {types[untied.Of]}");
         }
-        quantized = quantized.WithAliases(tied);
-        return new QuantizedCheckpoint(WithFileType(quantized, options.Scheme), planned);
+        return new QuantizedCheckpoint(WithFileType(smaller.WithAliases(tied), options.Scheme), all);
     }
 
     // Readers of GGUF show it; other checkpoints do not have it.

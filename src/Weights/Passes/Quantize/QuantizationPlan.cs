@@ -1,3 +1,5 @@
+using Weights.Passes.Dialects;
+
 namespace Weights.Passes.Quantize;
 
 /// <summary>What becomes of a tensor.</summary>
@@ -24,6 +26,9 @@ public sealed record QuantizationOptions
 
     /// <summary>Types of certain tensors; the first that matches counts.</summary>
     public IReadOnlyList<TypeOverride> Overrides { get; init; } = [];
+
+    /// <summary>Weights that were packed before, by name.</summary>
+    public IReadOnlyDictionary<string, PackedWeight> Before { get; init; } = new Dictionary<string, PackedWeight>(StringComparer.Ordinal);
 
     /// <summary>How much each column matters; null where that is not known.</summary>
     public ImportanceMatrix? Importances { get; init; }

@@ -47,6 +47,8 @@ internal static class ExecutingNames
         "pathlib.Path.open pathlib.Path.unlink pathlib.Path.write_text pathlib.Path.write_bytes pathlib.Path.read_text pathlib.Path.read_bytes " +
         "getpass.getuser getpass.getpass string.Formatter json.load json.dump";
 
+    private const string Builtins = "builtins.";
+
     // What Python 2 calls builtins, and what each module calls them.
     private static readonly string[] s_builtins = ["__builtin__.", "__builtins__."];
 
@@ -57,8 +59,14 @@ internal static class ExecutingNames
     private static readonly FrozenSet<string> s_functions = Functions.Split(' ').ToFrozenSet(StringComparer.Ordinal);
 
     // Names by which modules reach one another: numpy.os is os.
-    private static readonly FrozenSet<string> s_reached =
-        "os sys subprocess builtins importlib shutil socket ctypes pickle posix nt runpy pty marshal popen system".Split(' ').ToFrozenSet(StringComparer.Ordinal);
+    private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> s_reached =
+        "os sys subprocess builtins importlib shutil socket ctypes pickle posix nt runpy pty marshal popen system".Split(' ').ToFrozenSet(StringComparer.Ordinal)
+            .GetAlternateLookup<ReadOnlySpan<char>>();
+
+    // First parts of what may stand behind other names, builtins without the name of their module.
+    private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> s_tailRoots =
+        Roots.Concat(s_modules.Concat(s_functions).Where(static name => name.StartsWith(Builtins, StringComparison.Ordinal)).Select(static name => name[Builtins.Length..].Split('.')[0]))
+            .ToFrozenSet(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
 
     /// <summary>Whether <paramref name="fullName"/>, or a module that it is in, is on the list.</summary>
     public static bool Contains(string fullName)
@@ -67,7 +75,7 @@ internal static class ExecutingNames
         {
             if (fullName.StartsWith(module, StringComparison.Ordinal))
             {
-                fullName = string.Concat("builtins.", fullName.AsSpan(module.Length));
+                fullName = string.Concat(Builtins, fullName.AsSpan(module.Length));
             }
         }
         if (s_functions.Contains(fullName))
@@ -88,7 +96,23 @@ internal static class ExecutingNames
     public static IEnumerable<string> Roots => s_modules.Concat(s_functions).Select(static name => name.Split('.')[0]).Concat(s_builtins.Select(static name => name.TrimEnd('.')));
 
     /// <summary>Whether an attribute of any module is likely to be one of these modules.</summary>
-    public static bool IsModuleReached(string attribute) => s_reached.Contains(attribute);
+    public static bool IsModuleReached(ReadOnlySpan<char> attribute) => s_reached.Contains(attribute);
+
+    /// <summary>Whether the <paramref name="part"/> of a dotted name leads to one of these, whatever is before it.</summary>
+    public static bool IsReached(string name, Range part)
+    {
+        ReadOnlySpan<char> first = name.AsSpan(part);
+        if (IsModuleReached(first))
+        {
+            return true;
+        }
+        if (part.Start.Value == 0 || !s_tailRoots.Contains(first))
+        {
+            return false;
+        }
+        string tail = name[part.Start..];
+        return Contains(tail) || Contains(Builtins + tail);
+    }
 
     /// <summary>Whether a name is on the list at its root, so that a wildcard does not accept it as an attribute of something else.</summary>
     public static bool IsModule(string name) => s_modules.Contains(name);

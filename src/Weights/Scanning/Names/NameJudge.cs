@@ -35,22 +35,18 @@ internal static class NameJudge
     /// <summary>What <paramref name="name"/>, an attribute of <paramref name="module"/> or dotted ones below it, is.</summary>
     public static NameVerdict Judge(string module, string name)
     {
-        // A file may hold millions of names, no two the same: most are nowhere on the lists and come no further.
-        if (!s_roots.Contains(Root(module)) && IsPlain(name) && module.AsSpan().Count('.') < MostParts)
-        {
-            return new(Verdict.Unknown);
-        }
-        string fullName = $"{module}.{name}";
-        if (s_known.TryGetValue(fullName, out NameVerdict known))
+        // A file may hold millions of names, no two the same: most begin like nothing on the lists.
+        string? listed = s_roots.Contains(Root(module)) ? $"{module}.{name}" : null;
+        if (listed is not null && s_known.TryGetValue(listed, out NameVerdict known))
         {
             return known;
         }
         // Every tail of a name is looked at, so that one of thousands of parts takes quadratic time.
-        if (fullName.AsSpan().Count('.') > MostParts)
+        if (module.AsSpan().Count('.') + name.AsSpan().Count('.') >= MostParts)
         {
             return new(Verdict.Executes, $"is made of more than {MostParts} names one in the other, which no class is");
         }
-        if (ExecutingNames.Contains(fullName))
+        if (listed is not null && ExecutingNames.Contains(listed))
         {
             return new(Verdict.Executes);
         }
@@ -58,21 +54,23 @@ internal static class NameJudge
         {
             return new(Verdict.Unknown);
         }
-        string[] parts = name.Split('.');
-        if (parts.FirstOrDefault(static part => IsDunder(part)) is { } dunder)
+        foreach (Range part in name.AsSpan().Split('.'))
         {
-            return new(Verdict.Executes, $"reaches the inside of Python by {dunder}");
-        }
-        // Whatever leads there, os.system is os.system.
-        for (int index = 0; index < parts.Length; index++)
-        {
-            string tail = string.Join('.', parts[index..]);
-            if (ExecutingNames.IsModuleReached(parts[index]) || (index > 0 && ExecutingNames.Contains(tail)) || (index > 0 && ExecutingNames.Contains($"builtins.{tail}")))
+            if (IsDunder(name.AsSpan(part)))
             {
-                return new(Verdict.Executes, $"reaches {tail} by way of {module}");
+                return new(Verdict.Executes, $"reaches the inside of Python by {name[part]}");
             }
         }
-        return new(Verdict.Unknown, parts.Length > 1 && s_known.ContainsKey($"{module}.{parts[0]}") ? "reaches into what is harmless only as a whole" : null);
+        // Whatever leads there, os.system is os.system.
+        foreach (Range part in name.AsSpan().Split('.'))
+        {
+            if (ExecutingNames.IsReached(name, part))
+            {
+                return new(Verdict.Executes, $"reaches {name[part.Start..]} by way of {module}");
+            }
+        }
+        int dot = name.IndexOf('.', StringComparison.Ordinal);
+        return new(Verdict.Unknown, listed is not null && dot >= 0 && s_known.ContainsKey($"{module}.{name[..dot]}") ? "reaches into what is harmless only as a whole" : null);
     }
 
     private static ReadOnlySpan<char> Root(string module) => module.IndexOf('.', StringComparison.Ordinal) is >= 0 and int dot ? module.AsSpan(0, dot) : module;
@@ -86,7 +84,7 @@ internal static class NameJudge
         : attribute.AsSpan().Count('.') <= MostParts && !attribute.Split('.').Any(ExecutingNames.IsModule);
 
     /// <summary>Whether Python gives a name a meaning of its own.</summary>
-    public static bool IsDunder(string name) => name.Length > 4 && name.StartsWith("__", StringComparison.Ordinal) && name.EndsWith("__", StringComparison.Ordinal);
+    public static bool IsDunder(ReadOnlySpan<char> name) => name.Length > 4 && name.StartsWith("__") && name.EndsWith("__");
 
     private static FrozenDictionary<string, NameVerdict> Known()
     {

@@ -27,16 +27,16 @@ public class QuantizationTests
         Write(quantized.Checkpoint, folder.File("out.gguf"));
         using Checkpoint written = Format.Open(folder.File("out.gguf"));
         int compared = 0;
-        foreach ((PlannedTensor plan, QuantizationErrors? errors) in quantized.Tensors)
+        foreach (QuantizedTensor made in quantized.Tensors)
         {
-            float[] before = Floats(plan.Tensor);
-            Tensor tensor = written.Find(plan.Tensor.Name)!;
+            float[] before = Floats(made.Source);
+            Tensor tensor = written.Find(made.Source.Name)!;
             if (tensor.DType is not QuantizedDType dtype)
             {
                 continue;
             }
             int columns = (int)tensor.Shape[tensor.Shape.Rank - 1];
-            float[]? columnImportances = matrix?.For(plan.Tensor);
+            float[]? columnImportances = matrix?.For(made.Source);
             int perMatrix = columnImportances is null || tensor.Shape.Rank < 3 ? before.Length : (int)(tensor.Shape[tensor.Shape.Rank - 2] * columns);
             byte[] expected = [.. Enumerable.Range(0, before.Length / perMatrix).SelectMany(index => Ggml.Quantize(dtype, before.AsSpan(index * perMatrix, perMatrix), columns, columnImportances is null ? [] : columnImportances.AsSpan(index * columns, columns)))];
             byte[] actual = new byte[tensor.Bytes.Length];
@@ -45,8 +45,8 @@ public class QuantizationTests
             float[] after = new float[before.Length];
             dtype.DecodeFloats(actual, after);
             double squares = before.Zip(after, static (a, b) => ((double)b - a) * ((double)b - a)).Sum();
-            Assert.Equal(Math.Sqrt(squares / before.Length), errors!.Statistics!.RootMeanSquare, 1e-9);
-            Assert.Equal(before.Zip(after, static (a, b) => Math.Abs((double)b - a)).Max(), errors.Statistics!.MaxAbsolute);
+            Assert.Equal(Math.Sqrt(squares / before.Length), made.Errors!.Statistics!.RootMeanSquare, 1e-9);
+            Assert.Equal(before.Zip(after, static (a, b) => Math.Abs((double)b - a)).Max(), made.Errors.Statistics!.MaxAbsolute);
             compared++;
         }
         Assert.True(compared >= 8, $"only {compared} tensors");

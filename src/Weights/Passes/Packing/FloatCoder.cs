@@ -1,0 +1,21 @@
+namespace Weights.Passes.Packing;
+
+/// <summary>F8_E4M3: code = x / scale, rounded.</summary>
+internal sealed class FloatCoder(ScaleStorage storage) : BlockCoder(storage)
+{
+    private const float Largest = 448;
+
+    public override (float Scale, int ZeroPoint) Fit(NumberRange range) => (Storage.Fit(range.Magnitude, Largest), 0);
+
+    public override int Encode(ReadOnlySpan<float> numbers, float scale, int zeroPoint, Span<byte> codes) => EightBitFloats.Encode(numbers, Storage.Value(scale), codes);
+
+    public override void Decode(ReadOnlySpan<byte> codes, float scale, int zeroPoint, Span<float> numbers)
+    {
+        float[] values = EightBitFloats.Values;
+        float factor = Storage.Value(scale);
+        for (int index = 0; index < numbers.Length; index++)
+        {
+            numbers[index] = values[codes[index]] * factor;
+        }
+    }
+}

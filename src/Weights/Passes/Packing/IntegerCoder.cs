@@ -1,0 +1,141 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Weights.Passes.Packing;
+
+/// <summary>
+/// Signed integers: code = round(x / scale + zero point), x ≈ (code − zero point) · scale. The range from the largest number to its negative, or from the least number to the
+/// greatest, becomes that of all codes, as compressed-tensors' observers choose it; zero is always one of the numbers.
+/// </summary>
+/// <param name="bits">Bits of an integer, 2 to 8.</param>
+/// <param name="isSymmetric">Whether zero points are 0.</param>
+/// <param name="search">Whether smaller ranges are tried.</param>
+/// <param name="storage">How scales are stored.</param>
+internal sealed class IntegerCoder(int bits, bool isSymmetric, ScaleSearching search, ScaleStorage storage) : BlockCoder(storage)
+{
+    // Ranges smaller by a hundredth each, until so many have brought nothing.
+    private const int MostSteps = 60;
+    private const int Patience = 10;
+
+    // What a scale loses when it is rounded to 8 bits, which cuts nothing off.
+    private const float Slack = 1 / 256f;
+
+    private readonly float _lowest = -(1 << (bits - 1));
+    private readonly float _highest = (1 << (bits - 1)) - 1;
+
+    public override (float Scale, int ZeroPoint) Fit(ReadOnlySpan<float> numbers)
+    {
+        NumberRange range = NumberRange.Of(numbers);
+        (float Scale, int ZeroPoint) best = Fit(range);
+        if (search == ScaleSearching.Absmax)
+        {
+            return best;
+        }
+        double least = SquaredError(numbers, best.Scale, best.ZeroPoint);
+        (float Scale, int ZeroPoint) last = best;
+        for ((int step, int idle) = (1, 0); step <= MostSteps && idle < Patience; step++, idle++)
+        {
+            float part = 1 - (step / 100f);
+            (float Scale, int ZeroPoint) tried = Fit(new NumberRange(range.Least * part, range.Greatest * part));
+            if (tried == last)
+            {
+                continue;
+            }
+            last = tried;
+            double error = SquaredError(numbers, tried.Scale, tried.ZeroPoint);
+            if (error < least)
+            {
+                (least, best, idle) = (error, tried, 0);
+            }
+        }
+        return best;
+    }
+
+    public override (float Scale, int ZeroPoint) Fit(NumberRange range)
+    {
+        float steps = _highest - _lowest;
+        if (isSymmetric)
+        {
+            return (Storage.Fit(range.Magnitude, steps / 2), 0);
+        }
+        float scale = Storage.Fit((float)((double)range.Greatest - range.Least), steps);
+        return (scale, (int)MathF.Round(Math.Clamp(_lowest - (range.Least / scale), _lowest, _highest)));
+    }
+
+    public override int Encode(ReadOnlySpan<float> numbers, float scale, int zeroPoint, Span<byte> codes)
+    {
+        int saturated = 0;
+        int index = 0;
+        for (; index + 32 <= numbers.Length; index += 32)
+        {
+            Vector256<int> a = Codes(Vector256.Create(numbers[index..]), scale, zeroPoint, ref saturated);
+            Vector256<int> b = Codes(Vector256.Create(numbers[(index + 8)..]), scale, zeroPoint, ref saturated);
+            Vector256<int> c = Codes(Vector256.Create(numbers[(index + 16)..]), scale, zeroPoint, ref saturated);
+            Vector256<int> d = Codes(Vector256.Create(numbers[(index + 24)..]), scale, zeroPoint, ref saturated);
+            Vector256.Narrow(Vector256.Narrow(a, b), Vector256.Narrow(c, d)).AsByte().CopyTo(codes[index..]);
+        }
+        for (; index < numbers.Length; index++)
+        {
+            codes[index] = unchecked((byte)Codes(Vector256.CreateScalar(numbers[index]), scale, zeroPoint, ref saturated)[0]);
+        }
+        return saturated;
+    }
+
+    public override void Decode(ReadOnlySpan<byte> codes, float scale, int zeroPoint, Span<float> numbers)
+    {
+        int index = 0;
+        (Vector256<float> factor, Vector256<int> zero) = (Vector256.Create(scale), Vector256.Create(zeroPoint));
+        for (; index + 8 <= numbers.Length; index += 8)
+        {
+            Vector128<sbyte> eight = Vector128.CreateScalar(MemoryMarshal.Read<long>(codes[index..])).AsSByte();
+            Vector256<int> wide = Vector256.WidenLower(Vector256.WidenLower(eight.ToVector256()));
+            (Vector256.ConvertToSingle(wide - zero) * factor).CopyTo(numbers[index..]);
+        }
+        for (; index < numbers.Length; index++)
+        {
+            numbers[index] = (unchecked((sbyte)codes[index]) - zeroPoint) * scale;
+        }
+    }
+
+    private Vector256<int> Codes(Vector256<float> numbers, float scale, int zeroPoint, ref int saturated)
+    {
+        Vector256<float> exact = (numbers / scale) + Vector256.Create((float)zeroPoint);
+        Vector256<float> code = Nearest(exact);
+        saturated += System.Numerics.BitOperations.PopCount(Vector256.GreaterThan(Vector256.Abs(exact - code), Vector256.Create(0.5f) + (Vector256.Abs(code) * Slack)).ExtractMostSignificantBits());
+        return Vector256.ConvertToInt32Native(Vector256.ConditionalSelect(Vector256.Equals(exact, exact), code, Vector256.Create((float)zeroPoint)));
+    }
+
+    private Vector256<float> Nearest(Vector256<float> exact) => Vector256.MinNative(Vector256.MaxNative(Vector256.Round(exact), Vector256.Create(_lowest)), Vector256.Create(_highest));
+
+    private double SquaredError(ReadOnlySpan<float> numbers, float scale, int zeroPoint)
+    {
+        Vector256<double> sum = Vector256<double>.Zero;
+        int index = 0;
+        Vector256<float> zero = Vector256.Create((float)zeroPoint);
+        for (; index + 8 <= numbers.Length; index += 8)
+        {
+            Vector256<float> finite = NumberRange.Finite(Vector256.Create(numbers[index..]));
+            Vector256<float> difference = ((Nearest((finite / scale) + zero) - zero) * scale) - finite;
+            (Vector256<double> lower, Vector256<double> upper) = Vector256.Widen(difference);
+            sum += (lower * lower) + (upper * upper);
+        }
+        double rest = 0;
+        for (; index < numbers.Length; index++)
+        {
+            Vector256<float> finite = NumberRange.Finite(Vector256.CreateScalar(numbers[index]));
+            double difference = (((Nearest((finite / scale) + zero) - zero) * scale) - finite)[0];
+            rest += difference * difference;
+        }
+        return Vector256.Sum(sum) + rest;
+    }
+}
+
+/// <summary>How the scale of integers is found.</summary>
+public enum ScaleSearching
+{
+    /// <summary>So that all numbers are within the range of the codes.</summary>
+    Absmax,
+
+    /// <summary>So that the squares of all errors are least, even if the largest numbers are cut off.</summary>
+    Mse,
+}

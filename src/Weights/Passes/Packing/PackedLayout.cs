@@ -1,0 +1,71 @@
+using System.Text.Json.Nodes;
+
+namespace Weights.Passes.Packing;
+
+/// <summary>A library's way of storing packed weights: names, types and shapes of tensors, and what it says about them in a configuration.</summary>
+public abstract class PackedLayout
+{
+    // A row is read at once where it has one scale: 4 MiB of floats.
+    private const long MostColumns = 1 << 20;
+
+    private protected PackedLayout()
+    {
+    }
+
+    /// <summary>Every layout.</summary>
+    public static IReadOnlyList<PackedLayout> All { get; } = [new CompressedTensorsLayout(), new BitsAndBytesLayout()];
+
+    /// <summary>The library's name.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>What it holds, the usual one first.</summary>
+    public abstract IReadOnlyList<PackedScheme> Schemes { get; }
+
+    /// <summary>The layout of that name.</summary>
+    public static bool TryParse(string name, out PackedLayout layout)
+    {
+        layout = All.FirstOrDefault(known => known.Name == name)!;
+        return layout is not null;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => Name;
+
+    /// <summary>Whether integers with scales of any size are held as they are.</summary>
+    internal virtual bool KeepsIntegers => true;
+
+    /// <summary>Which numbers share a scale where nothing is said.</summary>
+    internal abstract ScaleScope UsualScope(PackedScheme scheme);
+
+    /// <summary>Why the library cannot hold that, in a sentence without its end; null where it can.</summary>
+    internal abstract string? Problem(PackingChoice choice);
+
+    /// <summary>Why a tensor cannot be packed so; null where it can.</summary>
+    internal virtual string? ReasonToKeep(Tensor tensor, PackingChoice choice)
+    {
+        if (tensor.Shape.Rank != 2)
+        {
+            return $"no matrix, which is what {Name} packs";
+        }
+        long columns = tensor.Shape[1];
+        return tensor.Shape.ElementCount == 0 ? "no elements"
+            : choice.Scope.IsGroup && columns % choice.Scope.Columns != 0 ? $"rows of {columns:N0} are not whole groups of {choice.Scope.Columns}"
+            : columns > MostColumns ? $"rows of {columns:N0} are longer than is packed here"
+            : null;
+    }
+
+    /// <summary>The tensors that a weight becomes.</summary>
+    /// <param name="weight">A tensor for which there is no <see cref="ReasonToKeep"/>.</param>
+    /// <param name="choice">How it is packed; there is no <see cref="Problem"/> with it.</param>
+    internal abstract IReadOnlyList<Tensor> Pack(PackingSource weight, PackingChoice choice);
+
+    /// <summary>What <c>quantization_config</c> in a model's <c>config.json</c> has to say.</summary>
+    /// <param name="packed">The weights and how they are packed.</param>
+    /// <param name="kept">Names of other weights of layers of that kind.</param>
+    internal abstract JsonObject Configuration(IReadOnlyList<(string Name, PackingChoice Choice)> packed, IReadOnlyList<string> kept);
+
+    /// <summary>The name of a layer, from that of its weight.</summary>
+    private protected static string Layer(string weight) => weight.EndsWith(".weight", StringComparison.Ordinal) ? weight[..^".weight".Length] : weight;
+
+    private protected static JsonArray Strings(IEnumerable<string> values) => [.. values.Select(static value => (JsonNode)JsonValue.Create(value))];
+}

@@ -1,0 +1,87 @@
+using Weights.Passes.Dialects;
+
+namespace Weights.Passes.Packing;
+
+/// <summary>How a weight is packed.</summary>
+/// <param name="Scheme">What its numbers become.</param>
+/// <param name="Scope">Which of them share a scale.</param>
+public sealed record PackingChoice(PackedScheme Scheme, ScaleScope Scope)
+{
+    /// <summary>Whether integers have zero points.</summary>
+    public bool IsAsymmetric { get; init; }
+
+    /// <summary>How the scales of integers are found.</summary>
+    public ScaleSearching Search { get; init; }
+
+    /// <summary>For example <c>int4, groups of 128, zero points</c>.</summary>
+    public override string ToString() => $"{Scheme}, {Scope}{(IsAsymmetric ? ", zero points" : "")}";
+}
+
+/// <summary>What is asked for.</summary>
+public sealed record PackingOptions
+{
+    /// <summary>What numbers become.</summary>
+    public required PackedScheme Scheme { get; init; }
+
+    /// <summary>Which names, types and shapes of tensors hold them.</summary>
+    public required PackedLayout Layout { get; init; }
+
+    /// <summary>Which numbers share a scale; null for what is usual.</summary>
+    public ScaleScope? Scope { get; init; }
+
+    /// <summary>Whether integers have zero points.</summary>
+    public bool IsAsymmetric { get; init; }
+
+    /// <summary>How the scales of integers are found.</summary>
+    public ScaleSearching Search { get; init; }
+
+    /// <summary>Weights that are packed although their names are not those of usual ones; only they, where there are any.</summary>
+    public IReadOnlyList<Glob> Include { get; init; } = [];
+
+    /// <summary>Weights that stay as they are.</summary>
+    public IReadOnlyList<Glob> Exclude { get; init; } = [];
+
+    /// <summary>Other schemes for certain weights; the first that matches counts.</summary>
+    public IReadOnlyList<SchemeOverride> Overrides { get; init; } = [];
+
+    /// <summary>Weights that were packed before, by name.</summary>
+    public IReadOnlyDictionary<string, PackedWeight> Before { get; init; } = new Dictionary<string, PackedWeight>(StringComparer.Ordinal);
+
+    /// <summary>What is wrong with all this, in a sentence without its end; null where nothing is.</summary>
+    public string? Problem
+    {
+        get
+        {
+            if (Overrides.FirstOrDefault(rule => !Layout.Schemes.Contains(rule.Scheme))?.Scheme is { } foreign)
+            {
+                return $"{Layout} does not hold {foreign}, but {string.Join(", ", Layout.Schemes)}";
+            }
+            return !Layout.Schemes.Contains(Scheme) ? $"{Layout} does not hold {Scheme}, but {string.Join(", ", Layout.Schemes)}"
+                : IsAsymmetric && !Scheme.IsInteger ? $"{Scheme} has no zero points; only integers have"
+                : Search != ScaleSearching.Absmax && !Scheme.IsInteger ? $"the scales of {Scheme} are not searched; only those of integers are"
+                : Search != ScaleSearching.Absmax && Scope == ScaleScope.Tensor ? "one scale for a whole tensor is not searched; take one for each channel or group"
+                : Layout.Problem(Choice(Scheme)) ?? Overrides.Select(rule => Layout.Problem(Choice(rule.Scheme))).FirstOrDefault(static problem => problem is not null);
+        }
+    }
+
+    /// <summary>Whether integers that a weight was packed as before may stay as they are: they fit, and nothing else is asked for.</summary>
+    internal bool MayKeep(PackedScheme scheme, IntegerGrid integers) =>
+        Layout.KeepsIntegers && scheme.IsInteger && integers.Bits <= scheme.Bits && (Scope is null || Scope == ScopeOf(integers)) && Search == ScaleSearching.Absmax;
+
+    /// <summary>How a weight is packed then, zero points kept where there are any; null where the layout does not hold that.</summary>
+    internal PackingChoice? Choice(PackedScheme scheme, IntegerGrid integers)
+    {
+        PackingChoice choice = new(scheme, ScopeOf(integers)) { IsAsymmetric = integers.ZeroPoints is not null };
+        return Layout.Problem(choice) is null ? choice : null;
+    }
+
+    private static ScaleScope ScopeOf(IntegerGrid integers) => integers.GroupColumns == integers.Columns ? ScaleScope.Channel : ScaleScope.Group(integers.GroupColumns);
+
+    /// <summary>How a weight is packed if its numbers become those of a scheme; what was said about scopes and zero points is about the main scheme.</summary>
+    public PackingChoice Choice(PackedScheme scheme)
+    {
+        ArgumentNullException.ThrowIfNull(scheme);
+        bool isMain = scheme == Scheme;
+        return new PackingChoice(scheme, (isMain ? Scope : null) ?? Layout.UsualScope(scheme)) { IsAsymmetric = IsAsymmetric && scheme.IsInteger, Search = scheme.IsInteger ? Search : default };
+    }
+}

@@ -1,0 +1,173 @@
+using System.Runtime.InteropServices;
+using Weights.DTypes;
+using Weights.Formats;
+using Weights.IO;
+using Weights.Passes;
+using Weights.Passes.Dialects;
+using Weights.Passes.Packing;
+using Weights.Passes.Quantize;
+
+namespace Weights.Tests.Passes.Packing;
+
+/// <summary>Weights are packed as an independent script packs them, and read again as what was measured.</summary>
+public class PackingTests
+{
+    private static readonly string[] s_names = [.. Directory.GetFiles(Fixtures.Path("quantize/packed"), "*-*.safetensors").Select(static path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal)];
+
+    public static TheoryData<string> Cases()
+    {
+        Assert.NotEmpty(s_names);
+        return [.. s_names];
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Tensors_are_those_that_the_script_makes(string name)
+    {
+        using Checkpoint source = Format.Open(Fixtures.Path("quantize/packed/source.safetensors"));
+        using Checkpoint expected = Format.Open(Fixtures.Path($"quantize/packed/{name}.safetensors"));
+        QuantizedCheckpoint packed = source.Pack(Options(name), []);
+        Assert.Equal(expected.Tensors.Select(static tensor => $"{tensor}").Order(StringComparer.Ordinal), packed.Checkpoint.Tensors.Select(static tensor => $"{tensor}").Order(StringComparer.Ordinal));
+        foreach (Tensor tensor in expected.Tensors)
+        {
+            Assert.True(Bytes(tensor).AsSpan().SequenceEqual(Bytes(packed.Checkpoint.Find(tensor.Name)!)), tensor.Name);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void What_was_measured_is_what_a_reader_finds(string name)
+    {
+        using Checkpoint source = Format.Open(Fixtures.Path("quantize/packed/source.safetensors"));
+        using TemporaryFolder folder = new();
+        PackingOptions options = Options(name);
+        QuantizedCheckpoint packed = source.Pack(options, []);
+        Write(packed.Checkpoint, folder.File("packed.safetensors"));
+        using Checkpoint written = Format.Open(folder.File("packed.safetensors"));
+        DequantizedCheckpoint plain = written.Dequantize(new DequantizationOptions { Config = Config(folder, packed) }, []);
+        QuantizedTensor[] changed = [.. packed.Tensors.Where(static tensor => tensor.IsChanged)];
+        Assert.Equal(changed.Select(static tensor => tensor.Source.Name).Order(StringComparer.Ordinal), plain.Weights.Select(static weight => weight.Tensor.Name).Order(StringComparer.Ordinal));
+        foreach (QuantizedTensor tensor in changed)
+        {
+            (float[] before, float[] after) = (Floats(tensor.Source), Floats(plain.Checkpoint.Find(tensor.Source.Name)!));
+            double largest = before.Zip(after, static (a, b) => Math.Abs((double)b - a)).Max();
+            double squares = before.Zip(after, static (a, b) => ((double)b - a) * ((double)b - a)).Sum();
+            Assert.Equal(before.Length, tensor.Errors!.Statistics!.Count);
+            Assert.Equal(largest, tensor.Errors.Statistics.MaxAbsolute);
+            Assert.Equal(Math.Sqrt(squares / before.Length), tensor.Errors.Statistics.RootMeanSquare, 1e-9);
+        }
+    }
+
+    [Fact]
+    public void Any_part_of_the_bytes_can_be_read_by_itself()
+    {
+        using Checkpoint source = Format.Open(Fixtures.Path("quantize/packed/source.safetensors"));
+        Random random = new(3);
+        foreach (string name in s_names)
+        {
+            foreach (Tensor tensor in source.Pack(Options(name), []).Checkpoint.Tensors)
+            {
+                byte[] all = Bytes(tensor);
+                for (int round = 0; round < 5; round++)
+                {
+                    int start = random.Next(all.Length);
+                    byte[] part = new byte[random.Next(all.Length - start) + 1];
+                    tensor.Bytes.Read(start, part);
+                    Assert.True(all.AsSpan(start, part.Length).SequenceEqual(part), $"{name}: {tensor.Name}, {part.Length} bytes at {start}");
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Vectors_and_single_numbers_become_the_same_codes()
+    {
+        Random random = new(4);
+        float[] numbers = [.. Enumerable.Range(0, 331).Select(_ => (float)((random.NextDouble() - 0.5) * Math.Pow(10, random.Next(-4, 4)))), float.NaN, float.PositiveInfinity, float.NegativeInfinity, 0, -0f, float.Epsilon, 7.5f, 0.5f, 1.5f, -2.5f];
+        BlockCoder[] coders =
+        [
+            new IntegerCoder(4, true, ScaleSearching.Absmax, ScaleStorage.Of(DType.F32)), new IntegerCoder(8, false, ScaleSearching.Mse, ScaleStorage.Of(DType.BF16)),
+            new FloatCoder(ScaleStorage.Of(DType.F16)), new FloatCoder(ScaleStorage.Powers(8)), LevelCoder.E2M1(ScaleStorage.Divided(100)), LevelCoder.NF4(ScaleStorage.Magnitude()), LevelCoder.FP4(ScaleStorage.Magnitude()), new RowCoder(),
+        ];
+        foreach (BlockCoder coder in coders)
+        {
+            foreach ((float scale, int zeroPoint) in ((float, int)[])[coder.Fit(numbers), (1, 0), (0.125f, coder is IntegerCoder ? 3 : 0)])
+            {
+                byte[] codes = new byte[numbers.Length];
+                int beyond = coder.Encode(numbers, scale, zeroPoint, codes);
+                float[] decoded = new float[numbers.Length];
+                coder.Decode(codes, scale, zeroPoint, decoded);
+                int beyondOne = 0;
+                for (int index = 0; index < numbers.Length; index++)
+                {
+                    byte[] code = new byte[1];
+                    float[] number = new float[1];
+                    beyondOne += coder.Encode(numbers.AsSpan(index, 1), scale, zeroPoint, code);
+                    coder.Decode(code, scale, zeroPoint, number);
+                    Assert.Equal((codes[index], BitConverter.SingleToInt32Bits(decoded[index])), (code[0], BitConverter.SingleToInt32Bits(number[0])));
+                }
+                Assert.Equal(beyond, beyondOne);
+            }
+        }
+    }
+
+    [Fact]
+    public void Eight_bit_floats_are_those_of_the_type_up_to_its_largest()
+    {
+        float[] numbers = [.. Enumerable.Range(0, 1 << 16).Select(static high => BitConverter.Int32BitsToSingle(high << 16 | 0x8000)), .. Enumerable.Range(0, 1 << 16).Select(static high => BitConverter.Int32BitsToSingle(high << 16))];
+        byte[] codes = new byte[numbers.Length];
+        EightBitFloats.Encode(numbers, 1, codes);
+        byte[] expected = new byte[numbers.Length];
+        Conversion.Between(DType.F32, DType.F8E4M3)(MemoryMarshal.AsBytes(numbers.AsSpan()), expected);
+        for (int index = 0; index < numbers.Length; index++)
+        {
+            byte wanted = Math.Abs(numbers[index]) > 448 ? (byte)(numbers[index] < 0 ? 0xFE : 0x7E) : expected[index];
+            Assert.True(float.IsNaN(numbers[index]) ? (codes[index] & 0x7F) == 0x7F : wanted == codes[index], $"{numbers[index]:R}: {codes[index]:x2}, not {wanted:x2}");
+        }
+    }
+
+    private static PackingOptions Options(string name)
+    {
+        PackedLayout layout = PackedLayout.All.First(layout => name.StartsWith(layout.Name, StringComparison.Ordinal));
+        string[] parts = name[(layout.Name.Length + 1)..].Split('-');
+        Assert.True(PackedScheme.TryParse(parts[0], out PackedScheme scheme));
+        PackingOptions options = new()
+        {
+            Scheme = scheme,
+            Layout = layout,
+            Scope = ScaleScope.Parse(parts[1]),
+            IsAsymmetric = parts.Contains("asymmetric"),
+            Search = parts.Contains("mse") ? ScaleSearching.Mse : ScaleSearching.Absmax,
+        };
+        Assert.Null(options.Problem);
+        return options;
+    }
+
+    // What the configuration says, as it would stand beside the file.
+    private static QuantizationConfig Config(TemporaryFolder folder, QuantizedCheckpoint packed)
+    {
+        File.WriteAllText(folder.File("config.json"), $"{{\"quantization_config\": {packed.Configuration}}}");
+        return QuantizationConfig.Read(folder.File("config.json"));
+    }
+
+    private static void Write(Checkpoint checkpoint, string path)
+    {
+        using Output output = new(path, replace: false);
+        output.Write(Format.Safetensors.Layout(checkpoint, Path.GetFileName(path), new WriteOptions(), []));
+        output.Commit();
+    }
+
+    private static byte[] Bytes(Tensor tensor)
+    {
+        byte[] bytes = new byte[tensor.Bytes.Length];
+        tensor.Bytes.Read(0, bytes);
+        return bytes;
+    }
+
+    private static float[] Floats(Tensor tensor)
+    {
+        float[] floats = new float[tensor.Shape.ElementCount];
+        Conversion.Between(tensor.DType, DType.F32)(Bytes(tensor), MemoryMarshal.AsBytes(floats.AsSpan()));
+        return floats;
+    }
+}
