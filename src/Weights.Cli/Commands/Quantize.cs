@@ -27,6 +27,8 @@ internal static class Quantize
                 ("weights quantize model.pt half.safetensors --scheme bf16", "an element type"),
                 ("weights quantize model out/model.safetensors --scheme int4 --search mse", "for vLLM, with its config.json"),
                 ("weights quantize model out/model.safetensors --scheme nf4", "for bitsandbytes"),
+                ("weights quantize model.onnx model-int8.onnx --scheme int8", "the graph makes weights of integers with a scale per channel"),
+                ("weights quantize model.onnx model-q4.onnx --scheme int4 --layout matmulnbits", "products by 4-bit matrices, for ONNX Runtime"),
             ],
         };
         QuantizeArguments arguments = new();

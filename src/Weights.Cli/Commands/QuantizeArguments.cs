@@ -160,7 +160,7 @@ internal sealed class QuantizeArguments
         PackingOptions options = new()
         {
             Scheme = packed,
-            Layout = layout ?? PackedLayout.All.First(known => known.Schemes.Contains(packed)),
+            Layout = LayoutFor(packed, layout, target),
             Scope = result.GetValue(_scalePer),
             IsAsymmetric = result.GetValue(_asymmetric),
             Search = result.GetValue(_search) == Mse ? ScaleSearching.Mse : ScaleSearching.Absmax,
@@ -169,6 +169,18 @@ internal sealed class QuantizeArguments
             Overrides = Overrides(result, SchemeOverride.Parse),
         };
         return options.Problem is { } problem ? throw new UsageException(problem) : (null, options);
+    }
+
+    // What a graph says how to unpack is for formats that have graphs, and what a library knows by names for the others.
+    private static PackedLayout LayoutFor(PackedScheme scheme, PackedLayout? layout, Format target)
+    {
+        IEnumerable<PackedLayout> fitting = PackedLayout.All.Where(known => known.IsOfGraph == target.KeepsQuantizedValues);
+        string names = string.Join(" or ", fitting);
+        return layout is null
+            ? fitting.FirstOrDefault(known => known.Schemes.Contains(scheme)) ?? throw new UsageException($"{target.Name} files hold weights in the layouts {names}, of which none has {scheme}; take another scheme, or another format")
+            : layout.IsOfGraph == target.KeepsQuantizedValues
+            ? layout
+            : throw new UsageException($"{target.Name} files {(layout.IsOfGraph ? "have no nodes that make a weight of its parts" : "have nodes that make a weight of its parts, and no library looks for names in them")}; take --layout {names}, or another format");
     }
 
     private static void RequireNone(ParseResult result, string scheme, ReadOnlySpan<Option> options, string why)

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Weights.IO;
 
 namespace Weights.Passes.Dialects;
 
@@ -39,25 +38,27 @@ internal sealed class MatMulNBits() : GraphDialect(QuantizedValueKind.BlockMatri
             throw Broken(numbers, $"is in blocks of {size} by its node, where a power of two from {LeastBlock} on should be");
         }
         (long rows, long columns) = (value.Shape[0], value.Shape[1]);
+        if (columns > TurnedBlocks.MostOutputs)
+        {
+            throw Unread(numbers, $"is of a matrix of {columns:N0} columns, which is more than is read");
+        }
         long blocks = (rows + size - 1) / size;
         RequireType(numbers, DType.U8);
         RequireCount(numbers, (Int128)columns * blocks * (size * value.Bits / 8), $"[{columns}, {blocks}, {size * value.Bits / 8}]", value);
         RequireCount(scales, (Int128)columns * blocks, $"[{columns}, {blocks}]", value);
         RequireOrder(value, tensors, blocks);
         Tensor? zeroPoints = value.ZeroPoints is { } name ? tensors.Find(name) : null;
-        ScaledBytes bytes = new(scales.DType)
+        TurnedBlocks weight = new(packed, scales.DType)
         {
-            Rows = columns,
-            Columns = blocks * size,
-            Numbers = Packed(numbers, packed),
+            Shape = value.Shape,
+            BlockSize = (int)size,
+            Numbers = numbers.Bytes,
             Scales = Elements.Of(scales),
             ZeroPoints = zeroPoints is null ? null : ZeroPoints(zeroPoints, value, scales, packed, blocks),
-            SubtractsProducts = zeroPoints is not null && zeroPoints.DType == scales.DType,
             ZeroPoint = 1 << (int)(value.Bits - 1),
-            Grid = ScaleGrid.Groups(columns, blocks, size),
+            SubtractsProducts = zeroPoints is not null && zeroPoints.DType == scales.DType,
         };
-        ByteSource turned = StridedBytes.Create(bytes, scales.DType.BlockBytes, 0, value.Shape.Dimensions, [1, blocks * size]);
-        return Weight(value, $"{Bits((int)value.Bits)}, blocks of {size}{(zeroPoints is null ? "" : ", zero points")}", new Tensor(value.Name, scales.DType, value.Shape, turned));
+        return Weight(value, $"{Bits((int)value.Bits)}, blocks of {size}{(zeroPoints is null ? "" : ", zero points")}", weight.Tensor(value.Name));
     }
 
     // Bytes in which several numbers are.

@@ -85,9 +85,6 @@ internal sealed record ScaleGrid(long Rows, long Columns, long BlockRows, long B
         return ((IsShared ? 0 : matrix) * Rows) + (within / BlockRows);
     }
 
-    /// <summary>A grid of groups of columns, in each row of a matrix.</summary>
-    public static ScaleGrid Groups(long rows, long columns, long size) => Over(rows, columns, 1, size, $"groups of {size}");
-
     /// <summary>
     /// The grid of scales along one axis of a weight of any shape, and how the weight is to be seen as matrices: the axes from the one after it on are columns, or, where it is the last, it is itself.
     /// </summary>

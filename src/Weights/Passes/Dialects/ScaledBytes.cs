@@ -52,12 +52,6 @@ internal sealed class ScaledBytes : UnitBytes
     /// <summary>What is subtracted first; laid out as the scales are.</summary>
     public Elements? ZeroPoints { get; init; }
 
-    /// <summary>What is subtracted where <see cref="ZeroPoints"/> are not given.</summary>
-    public float ZeroPoint { get; init; }
-
-    /// <summary>Whether the products with zero points are subtracted, each rounded, and not the zero points themselves.</summary>
-    public bool SubtractsProducts { get; init; }
-
     /// <summary>The blocks that have a scale.</summary>
     public required ScaleGrid Grid { get; init; }
 
@@ -132,7 +126,7 @@ internal sealed class ScaledBytes : UnitBytes
             Span<float> scales = parameters.AsSpan(0, count);
             Span<float> zeroPoints = parameters.AsSpan(count, count);
             Scales.Read(firstScale, scales);
-            zeroPoints.Fill(ZeroPoint);
+            zeroPoints.Clear();
             ZeroPoints?.Read(firstScale, zeroPoints);
             while (!values.IsEmpty)
             {
@@ -175,20 +169,9 @@ internal sealed class ScaledBytes : UnitBytes
             (long block, long within) = Math.DivRem(column, Grid.BlockColumns);
             int length = (int)Math.Min(values.Length, Grid.BlockColumns - within);
             (float scale, float zeroPoint) = (scales[(int)(start + block)], zeroPoints[(int)(start + block)]);
-            if (SubtractsProducts)
+            foreach (ref float value in values[..length])
             {
-                float product = zeroPoint * scale;
-                foreach (ref float value in values[..length])
-                {
-                    value = (value * scale) - product;
-                }
-            }
-            else
-            {
-                foreach (ref float value in values[..length])
-                {
-                    value = (value - zeroPoint) * scale;
-                }
+                value = (value - zeroPoint) * scale;
             }
             Multiply(values[..length]);
             values = values[length..];

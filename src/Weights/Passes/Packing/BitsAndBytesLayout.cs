@@ -36,8 +36,8 @@ internal sealed class BitsAndBytesLayout : PackedLayout
             : null;
     }
 
-    internal override string? ReasonToKeep(Tensor tensor, PackingChoice choice) =>
-        choice.Scope.IsGroup && tensor.Shape.Rank == 2 && tensor.Shape.ElementCount > 0 ? null : base.ReasonToKeep(tensor, choice);
+    internal override string? ReasonToKeep(Tensor tensor, PackingChoice choice, WeightUse? use) =>
+        choice.Scope.IsGroup && tensor.Shape.Rank == 2 && tensor.Shape.ElementCount > 0 ? null : base.ReasonToKeep(tensor, choice, use);
 
     internal override IReadOnlyList<Tensor> Pack(PackingSource weight, PackingChoice choice) =>
         choice.Scheme == PackedScheme.Int8 ? EightBits(weight) : FourBits(weight, choice);

@@ -16,6 +16,8 @@ internal sealed class BlockScaleBytes(CodedBlocks blocks, DType dtype) : UnitByt
 
     public override long Length => checked(blocks.Count * dtype.BlockBytes);
 
+    public override bool ReadsForward => blocks.ReadsForward;
+
     protected override void ReadUnits(long first, Span<byte> units)
     {
         float[] scales = ArrayPool<float>.Shared.Rent(Batch);

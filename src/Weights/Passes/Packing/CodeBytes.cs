@@ -81,6 +81,8 @@ internal sealed class CodeBytes : UnitBytes
 
     public override long Length { get; }
 
+    public override bool ReadsForward => _blocks.ReadsForward;
+
     protected override void ReadUnits(long first, Span<byte> units)
     {
         int perBatch = Math.Max(1, BatchElements / _blocks.BlockLength);

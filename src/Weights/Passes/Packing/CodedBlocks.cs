@@ -14,6 +14,9 @@ internal abstract class CodedBlocks
     /// <summary>Blocks in all.</summary>
     public long Count => (Elements + BlockLength - 1) / BlockLength;
 
+    /// <summary>As <see cref="ByteSource.ReadsForward"/>.</summary>
+    public virtual bool ReadsForward => false;
+
     /// <summary>Makes some blocks.</summary>
     /// <param name="first">Index of the first.</param>
     /// <param name="codes">Receives a byte for each number, integers as signed ones; empty where codes are not wanted, else as long as the blocks.</param>

@@ -42,6 +42,8 @@ internal sealed class FittedBlocks : CodedBlocks
     /// <summary>The range of all numbers, for which the whole tensor is read once.</summary>
     public NumberRange Range => _range.Value;
 
+    public override bool ReadsForward => _numbers.ReadsForward;
+
     public override void Read(long first, Span<byte> codes, Span<float> scales, Span<sbyte> zeroPoints)
     {
         bool hasCodes = !codes.IsEmpty;

@@ -13,7 +13,7 @@ public abstract class PackedLayout
     }
 
     /// <summary>Every layout.</summary>
-    public static IReadOnlyList<PackedLayout> All { get; } = [new CompressedTensorsLayout(), new BitsAndBytesLayout()];
+    public static IReadOnlyList<PackedLayout> All { get; } = [new CompressedTensorsLayout(), new BitsAndBytesLayout(), new QdqLayout(), new MatMulNBitsLayout()];
 
     /// <summary>The library's name.</summary>
     public abstract string Name { get; }
@@ -31,8 +31,11 @@ public abstract class PackedLayout
     /// <inheritdoc/>
     public override string ToString() => Name;
 
+    /// <summary>Whether a graph makes the weights of their parts, and so has to say how; else a library knows from names and a configuration.</summary>
+    public virtual bool IsOfGraph => false;
+
     /// <summary>Whether integers with scales of any size are held as they are.</summary>
-    internal virtual bool KeepsIntegers => true;
+    internal virtual bool KeepsIntegers => !IsOfGraph;
 
     /// <summary>Which numbers share a scale where nothing is said.</summary>
     internal abstract ScaleScope UsualScope(PackedScheme scheme);
@@ -41,7 +44,10 @@ public abstract class PackedLayout
     internal abstract string? Problem(PackingChoice choice);
 
     /// <summary>Why a tensor cannot be packed so; null where it can.</summary>
-    internal virtual string? ReasonToKeep(Tensor tensor, PackingChoice choice)
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="choice">How it would be packed.</param>
+    /// <param name="use">How a graph uses it; null where there is none, or it does not say.</param>
+    internal virtual string? ReasonToKeep(Tensor tensor, PackingChoice choice, WeightUse? use)
     {
         if (tensor.Shape.Rank != 2)
         {
@@ -50,19 +56,27 @@ public abstract class PackedLayout
         long columns = tensor.Shape[1];
         return tensor.Shape.ElementCount == 0 ? "no elements"
             : choice.Scope.IsGroup && columns % choice.Scope.Columns != 0 ? $"rows of {columns:N0} are not whole groups of {choice.Scope.Columns}"
-            : columns > MostColumns ? $"rows of {columns:N0} are longer than is packed here"
-            : null;
+            : TooLong(columns);
     }
+
+    /// <summary>What a graph has to say of the weight; null where names and a configuration say everything.</summary>
+    internal virtual QuantizedValue? ValueOf(PackingSource weight, PackingChoice choice) => null;
 
     /// <summary>The tensors that a weight becomes.</summary>
     /// <param name="weight">A tensor for which there is no <see cref="ReasonToKeep"/>.</param>
     /// <param name="choice">How it is packed; there is no <see cref="Problem"/> with it.</param>
     internal abstract IReadOnlyList<Tensor> Pack(PackingSource weight, PackingChoice choice);
 
-    /// <summary>What <c>quantization_config</c> in a model's <c>config.json</c> has to say.</summary>
+    /// <summary>What <c>quantization_config</c> in a model's <c>config.json</c> has to say; null for nothing.</summary>
     /// <param name="packed">The weights and how they are packed.</param>
     /// <param name="kept">Names of other weights of layers of that kind.</param>
-    internal abstract JsonObject Configuration(IReadOnlyList<(string Name, PackingChoice Choice)> packed, IReadOnlyList<string> kept);
+    internal abstract JsonObject? Configuration(IReadOnlyList<(string Name, PackingChoice Choice)> packed, IReadOnlyList<string> kept);
+
+    /// <summary>Why numbers that share a scale, or lie between those, are too many to be read at once; null where they are not.</summary>
+    private protected static string? TooLong(long numbers) => numbers > MostColumns ? $"rows of {numbers:N0} are longer than is packed here" : null;
+
+    /// <summary>Numbers that are read at once where all have one scale.</summary>
+    private protected const int WholeBlock = 1 << 16;
 
     /// <summary>The name of a layer, from that of its weight.</summary>
     private protected static string Layer(string weight) => weight.EndsWith(".weight", StringComparison.Ordinal) ? weight[..^".weight".Length] : weight;

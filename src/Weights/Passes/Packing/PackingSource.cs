@@ -9,6 +9,9 @@ namespace Weights.Passes.Packing;
 /// <param name="Errors">Is told how far its numbers move.</param>
 internal sealed record PackingSource(Tensor Tensor, IntegerGrid? Integers, QuantizationErrors Errors)
 {
+    /// <summary>How a graph uses it; null where there is none, or it does not say.</summary>
+    public WeightUse? Use { get; init; }
+
     /// <summary>Its name.</summary>
     public string Name => Tensor.Name;
 

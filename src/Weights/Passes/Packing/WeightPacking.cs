@@ -26,16 +26,18 @@ public static class WeightPacking
         List<QuantizedTensor> all = [];
         List<(string, PackingChoice)> packed = [];
         List<string> others = [];
+        List<QuantizedValue> values = [];
         NameList twice = new();
         NameList exact = new();
         foreach (Tensor tensor in checkpoint.Tensors)
         {
+            WeightUse? use = checkpoint.Graph?.WeightUses.GetValueOrDefault(checkpoint.OriginalName(tensor.Name));
             PackedWeight? before = options.Before.GetValueOrDefault(tensor.Name);
             PackingChoice choice = Choose(tensor, options, out bool isNamed);
             IntegerGrid? integers = before?.Integers is { } known && options.MayKeep(choice.Scheme, known) ? known.Simplified() : null;
             PackingChoice? same = integers is null ? null : options.Choice(choice.Scheme, integers);
             choice = same ?? choice;
-            string? reason = (isNamed ? null : ReasonToKeep(tensor, options)) ?? options.Layout.ReasonToKeep(tensor, choice);
+            string? reason = (isNamed ? null : ReasonToKeep(tensor, options, checkpoint.Graph is not null, use)) ?? options.Layout.ReasonToKeep(tensor, choice, use);
             if (reason is not null)
             {
                 if (isNamed)
@@ -61,9 +63,13 @@ public static class WeightPacking
             {
                 twice.Add(tensor.Name);
             }
-            PackingSource source = new(tensor, same is null ? null : integers, new QuantizationErrors());
+            PackingSource source = new(tensor, same is null ? null : integers, new QuantizationErrors()) { Use = use };
             all.Add(new QuantizedTensor(tensor, choice.ToString(), options.Layout.Pack(source, choice), same is null ? null : $"the integers of {before}", source.Errors));
             packed.Add((tensor.Name, choice));
+            if (options.Layout.ValueOf(source, choice) is { } value)
+            {
+                values.Add(value);
+            }
         }
         if (exact.Count > 0)
         {
@@ -74,7 +80,7 @@ public static class WeightPacking
             ledger.Add(LedgerKind.Cast, twice.ToString(), "was quantised before, and loses twice; quantise the original instead if you have it");
         }
         JsonObject? configuration = packed.Count > 0 ? options.Layout.Configuration(packed, others) : null;
-        return new QuantizedCheckpoint(WithParts(checkpoint, all, ledger), all) { Configuration = configuration };
+        return new QuantizedCheckpoint(WithParts(checkpoint, all, values, ledger), all) { Configuration = configuration };
     }
 
     private static PackingChoice Choose(Tensor tensor, PackingOptions options, out bool isNamed)
@@ -84,7 +90,7 @@ public static class WeightPacking
         return options.Choice(named ?? options.Scheme);
     }
 
-    private static string? ReasonToKeep(Tensor tensor, PackingOptions options)
+    private static string? ReasonToKeep(Tensor tensor, PackingOptions options, bool hasGraph, WeightUse? use)
     {
         if (tensor.DType.Kind is not (DTypeKind.Float or DTypeKind.Quantized))
         {
@@ -98,12 +104,16 @@ public static class WeightPacking
         {
             return options.Include.Any(glob => glob.IsMatch(tensor.Name)) ? null : "not included";
         }
+        if (hasGraph && options.Layout.IsOfGraph)
+        {
+            return use is not null ? null : "nothing that the graph uses as a weight alone";
+        }
         return TensorRoles.ReasonToKeep(tensor) ?? (IsAmong(s_tables, tensor.Name) || IsAmong(s_heads, tensor.Name) ? "embeddings and output heads, which libraries do not expect to be packed; --include packs them, too" : null);
     }
 
     private static bool IsAmong(string[] parts, string name) => Array.Exists(parts, part => name.Contains(part, StringComparison.Ordinal));
 
-    private static Checkpoint WithParts(Checkpoint checkpoint, List<QuantizedTensor> all, Ledger ledger)
+    private static Checkpoint WithParts(Checkpoint checkpoint, List<QuantizedTensor> all, List<QuantizedValue> values, Ledger ledger)
     {
         Dictionary<string, string> names = new(StringComparer.Ordinal);
         foreach (QuantizedTensor tensor in all)
@@ -122,6 +132,7 @@ public static class WeightPacking
         {
             ledger.Add(LedgerKind.Untied, untied.Name, $"no longer shares storage with {WeightFileException.Quote(untied.Of)}: packed weights are tensors of their own");
         }
-        return checkpoint.With(all.SelectMany(static tensor => tensor.Parts)).WithAliases(tied);
+        Checkpoint packed = checkpoint.With(all.SelectMany(static tensor => tensor.Parts)).WithAliases(tied);
+        return values.Count == 0 ? packed : packed.WithQuantizedValues([.. packed.QuantizedValues, .. values]);
     }
 }

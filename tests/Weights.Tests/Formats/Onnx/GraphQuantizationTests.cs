@@ -88,13 +88,16 @@ public class GraphQuantizationTests
     {
         using TemporaryFolder folder = new();
         using Checkpoint plain = Plain("net-conv");
-        AssertRefused(PackLinear(plain, "fc.weight", DType.I8, DType.F32, 0, 2), "fc.weight", "in blocks by the operators of this graph (ai.onnx 17), but only by those of version 21 and later");
-        AssertRefused(PackLinear(plain, "fc.weight", DType.F8E4M3, DType.F32, 0, 0), "fc.weight", "cannot be made of F8_E4M3 with scales of F32 by the operators of this graph (ai.onnx 17), but only by those of version 19");
+        AssertRefused(PackLinear(plain, "fc.weight", DType.I8, DType.F32, 0, 2), "fc.weight", "in blocks by the operators of this graph (ai.onnx 17), but only by those of version 21 and later; take a scale per channel");
+        AssertRefused(PackLinear(plain, "fc.weight", DType.F8E4M3, DType.F32, 0, 0), "fc.weight", "cannot be made of F8_E4M3 with scales of F32 by the operators of this graph (ai.onnx 17), but only by those of version 19 and later; take 8-bit integers");
         AssertRefused(ProductTests.Pack(plain, "conv.weight", 4, "none", DType.F32, 27, 4, 16), "conv.weight", "is used by Conv '/conv/Conv'");
         AssertRefused(ProductTests.Pack(plain, "fc.weight", 4, "none", DType.F32, 5, 4, 16), "fc.weight", "has the shape [5, 4], but the graph is made for [4, 5]");
         AssertRefused(ProductTests.Pack(plain, "fc.weight", 4, "none", DType.F16, 4, 5, 16), "fc.weight", "has scales of F16, but the graph multiplies it as F32");
         Checkpoint strange = PackLinear(plain, "fc.weight", DType.I8, DType.F32, 0, 0);
         AssertRefused(strange.WithQuantizedValues([strange.QuantizedValues[0] with { Name = "strange" }]), "strange", "the graph has no initializer of its name");
+        Ledger ledger = [];
+        Format.Onnx.Layout(PackLinear(plain, "fc.weight", DType.I4, DType.F32, 0, 0), "model.onnx", new WriteOptions(), ledger);
+        Assert.Contains("ONNX Runtime's own", Assert.Single(ledger, static entry => entry.Subject == "fc.weight").Reason, StringComparison.Ordinal);
         using Checkpoint loose = new(plain.Tensors, new Origin("memory", "none", "", 0));
         AssertRefused(ProductTests.Pack(loose, "fc.weight", 4, "none", DType.F32, 4, 5, 16), "fc.weight", "is for the products of a graph");
     }
@@ -117,6 +120,44 @@ public class GraphQuantizationTests
         using Checkpoint read = Format.Open(folder.File("outside.onnx"));
         Assert.Equal(["conv.weight", "out.weight"], read.QuantizedValues.Select(static value => value.Name).Order(StringComparer.Ordinal));
         Assert.All(read.QuantizedValues, static value => Assert.All(value.Parts, static part => Assert.StartsWith("other/", part, StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Inner_graphs_use_the_weight_that_takes_the_place_of_its_parts()
+    {
+        string path = Fixtures.Path("onnx/valid/net-quantized-inner.onnx");
+        using Checkpoint model = Format.Open(path);
+        // The name without the suffix is that of a value in an inner graph.
+        Assert.Equal(["w_DequantizeLinear_Output"], model.QuantizedValues.Select(static value => value.Name));
+        Assert.Empty(model.Graph!.WeightUses);
+        using TemporaryFolder folder = new();
+        Checkpoint plain = model.Dequantize(new DequantizationOptions(), []).Checkpoint;
+        QuantizedValueTests.Write(plain, folder.File("plain.onnx"));
+        QuantizedValueTests.Write(plain.Rename([RenameRule.Parse("^=other/")], []), folder.File("renamed.onnx"));
+        QuantizedValueTests.Write(PackLinear(plain, plain.Tensors[0].Name, DType.I8, DType.F32, 1, 0), folder.File("packed.onnx"));
+        byte[][] expected = Runtime.Outputs(path, isPlain: true);
+        Assert.Equal(expected, Runtime.Outputs(folder.File("plain.onnx"), isPlain: true));
+        Assert.Equal(expected, Runtime.Outputs(folder.File("renamed.onnx"), isPlain: true));
+        using Checkpoint packed = Format.Open(folder.File("packed.onnx"));
+        Assert.Equal(["w_DequantizeLinear_Output"], packed.QuantizedValues.Select(static value => value.Name));
+        Assert.NotEmpty(Runtime.Outputs(folder.File("packed.onnx"), isPlain: true));
+    }
+
+    [Fact]
+    public void An_initializer_that_was_an_input_is_none_any_more()
+    {
+        using TemporaryFolder folder = new();
+        using Checkpoint model = Format.Open(Fixtures.Path("onnx/valid/graph-ir-3.onnx"));
+        Ledger ledger = [];
+        using Checkpoint packed = PackLinear(model, "w", DType.I8, DType.F32, 0, -1);
+        using Output output = new(folder.File("packed.onnx"), replace: false);
+        output.Write(Format.Onnx.Layout(packed, "packed.onnx", new WriteOptions(), ledger));
+        output.Commit();
+        Assert.Contains(ledger, static entry => entry.Subject == "w" && entry.Reason.StartsWith("is no longer an input of the graph", StringComparison.Ordinal));
+        using Checkpoint read = Format.Open(folder.File("packed.onnx"));
+        Assert.Equal(4, read.Graph!.IrVersion);
+        QuantizedValueTests.Write(read.Dequantize(new DequantizationOptions(), []).Checkpoint, folder.File("plain.onnx"));
+        Assert.Equal(Runtime.Outputs(folder.File("plain.onnx"), isPlain: true), Runtime.Outputs(folder.File("packed.onnx"), isPlain: true));
     }
 
     [Fact]

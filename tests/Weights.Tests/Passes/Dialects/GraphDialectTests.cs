@@ -104,6 +104,56 @@ public class GraphDialectTests
         Assert.Empty(packed.Dequantize(new DequantizationOptions { Exclude = [Glob.Parse("w")] }, []).Weights);
     }
 
+    [Theory]
+    [InlineData(2, 16, 3000, 2500)]
+    [InlineData(4, 64, 2111, 3001)]
+    [InlineData(8, 32, 70, 70000)]
+    [InlineData(4, 16, 40000, 5)]
+    public void Any_part_of_a_turned_matrix_can_be_read(int bits, int blockSize, int rows, int columns)
+    {
+        int blocks = (rows + blockSize - 1) / blockSize;
+        Random random = new(bits);
+        Tensor numbers = Noise("n", DType.U8, [columns, blocks, blockSize * bits / 8], random);
+        float[] scales = [.. Enumerable.Range(0, columns * blocks).Select(_ => random.NextSingle())];
+        Tensor zeroPoints = Noise("z", DType.U8, [columns, ((blocks * bits) + 7) / 8], random);
+        using Checkpoint packed = Of([numbers, Of("s", DType.F32, [columns, blocks], MemoryMarshal.AsBytes<float>(scales).ToArray()), zeroPoints], new QuantizedValue
+        {
+            Name = "w",
+            Kind = QuantizedValueKind.BlockMatrix,
+            Numbers = "n",
+            Scales = "s",
+            ZeroPoints = "z",
+            Shape = new Shape(rows, columns),
+            DType = DType.F32,
+            BlockSize = blockSize,
+            Bits = bits,
+        });
+        byte[] stored = new byte[numbers.Bytes.Length];
+        numbers.Bytes.Read(0, stored);
+        byte[] zeros = new byte[zeroPoints.Bytes.Length];
+        zeroPoints.Bytes.Read(0, zeros);
+        int Integer(ReadOnlySpan<byte> bytes, int index) => (bytes[index * bits / 8] >> (index * bits % 8)) & ((1 << bits) - 1);
+        float[] expected = new float[rows * columns];
+        for (int index = 0; index < expected.Length; index++)
+        {
+            (int row, int column) = (index / columns, index % columns);
+            int number = Integer(stored.AsSpan(column * blocks * blockSize * bits / 8), row);
+            int zeroPoint = Integer(zeros.AsSpan(column * (zeros.Length / columns)), row / blockSize);
+            expected[index] = (number - zeroPoint) * scales[(column * blocks) + (row / blockSize)];
+        }
+        ByteSource bytes = packed.Dequantize(new DequantizationOptions(), []).Weights[0].Tensor.Bytes;
+        float[] whole = new float[expected.Length];
+        bytes.ReadChunks(new byte[1 << 20], (offset, chunk) => MemoryMarshal.Cast<byte, float>(chunk).CopyTo(whole.AsSpan((int)(offset / 4))));
+        Assert.True(expected.AsSpan().SequenceEqual(whole));
+        for (int read = 0; read < 5; read++)
+        {
+            byte[] part = new byte[random.Next(100_000)];
+            int offset = random.Next((expected.Length * 4) - part.Length);
+            bytes.Read(offset, part);
+            Assert.True(MemoryMarshal.AsBytes(expected.AsSpan()).Slice(offset, part.Length).SequenceEqual(part));
+        }
+    }
+
     [Fact]
     public void Blocks_next_to_each_other_may_be_listed()
     {

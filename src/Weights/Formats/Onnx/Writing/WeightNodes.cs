@@ -24,6 +24,7 @@ internal sealed class WeightNodes
     private readonly HashSet<TensorProto> _removed = new(ReferenceEqualityComparer.Instance);
     private readonly List<(DraftTensor, DType)> _drafts = [];
     private readonly List<NodeProto> _first = [];
+    private readonly List<string> _ofRuntime = []; // Weights that only ONNX Runtime's own operator gives.
     private HashSet<string>? _inside; // Names that inner graphs use.
 
     private WeightNodes(ModelProto model, OnnxModel original, Checkpoint checkpoint, IReadOnlyDictionary<string, Tensor> tensors, Ledger ledger)
@@ -189,10 +190,11 @@ internal sealed class WeightNodes
             {
                 throw new WeightFileException(
                     Fault.Unsupported,
-                    $"cannot be made of {_tensors[value.Numbers].DType} with scales of {_tensors[value.Scales].DType}{(value.BlockSize > 0 ? " in blocks" : "")} by the operators of this graph (ai.onnx {opset}), but only by those of version {linear.Opset} and later; export the model again with these, or choose 8-bit integers with a scale for each channel",
+                    $"cannot be made of {_tensors[value.Numbers].DType} with scales of {_tensors[value.Scales].DType}{(value.BlockSize > 0 ? " in blocks" : "")} by the operators of this graph (ai.onnx {opset}), but only by those of version {linear.Opset} and later; {(value.BlockSize > 0 ? "take a scale per channel" : "take 8-bit integers")}, or export the model again with these",
                     tensor: value.Name);
             }
             node.Domain = NodeExtensions.RuntimeDomain;
+            _ofRuntime.Add(value.Name);
             Import(NodeExtensions.RuntimeDomain);
         }
         _first.Add(node);
@@ -304,6 +306,11 @@ internal sealed class WeightNodes
 
     private void Finish()
     {
+        if (_ofRuntime.Count > 0)
+        {
+            string others = _ofRuntime.Count > 1 ? $", one of {_ofRuntime.Count:N0}" : "";
+            _ledger.Add(LedgerKind.Restated, _ofRuntime[0], $"is given by an operator of ONNX Runtime's own ({NodeExtensions.RuntimeDomain}), as the version of the graph's is too old for such numbers; other runtimes will not load the model{others}");
+        }
         GraphProto graph = _model.Graph;
         List<TensorProto> initializers = [];
         foreach (TensorProto message in graph.Initializer)
