@@ -79,7 +79,7 @@ public static class WeightPacking
 
     private static PackingChoice Choose(Tensor tensor, PackingOptions options, out bool isNamed)
     {
-        PackedScheme? named = options.Overrides.FirstOrDefault(rule => rule.Glob.IsMatch(tensor.Name))?.Scheme;
+        PackedScheme? named = options.Overrides.FirstOrDefault(rule => rule.Glob.IsMatchOfLayer(tensor.Name))?.Scheme;
         isNamed = named is not null;
         return options.Choice(named ?? options.Scheme);
     }
@@ -90,13 +90,13 @@ public static class WeightPacking
         {
             return "no floating-point numbers";
         }
-        if (options.Exclude.FirstOrDefault(glob => glob.IsMatch(tensor.Name)) is { } excluded)
+        if (options.Exclude.FirstOrDefault(glob => glob.IsMatchOfLayer(tensor.Name)) is { } excluded)
         {
             return $"excluded by {WeightFileException.Quote(excluded.ToString())}";
         }
         if (options.Include.Count > 0)
         {
-            return options.Include.Any(glob => glob.IsMatch(tensor.Name)) ? null : "not included";
+            return options.Include.Any(glob => glob.IsMatchOfLayer(tensor.Name)) ? null : "not included";
         }
         return TensorRoles.ReasonToKeep(tensor) ?? (IsAmong(s_tables, tensor.Name) || IsAmong(s_heads, tensor.Name) ? "embeddings and output heads, which libraries do not expect to be packed; --include packs them, too" : null);
     }
