@@ -133,7 +133,7 @@ internal static class Quantize
             .. (request.Types?.Include ?? request.Packing!.Include).Select(static glob => (glob, $"--include '{glob}'")),
             .. (request.Types?.Exclude ?? request.Packing!.Exclude).Select(static glob => (glob, $"--exclude '{glob}'")),
         ];
-        foreach ((_, string option) in patterns.Where(pattern => !quantized.Tensors.Any(tensor => pattern.Glob.IsMatch(tensor.Source.Name))))
+        foreach ((_, string option) in patterns.Where(pattern => !quantized.Tensors.Any(tensor => pattern.Glob.IsMatchOfLayer(tensor.Source.Name))))
         {
             session.Warn($"{option} matches no tensor");
         }

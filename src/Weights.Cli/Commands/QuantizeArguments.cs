@@ -54,9 +54,9 @@ internal sealed class QuantizeArguments
 
     private readonly Option<bool> _pure = new("--pure") { Description = "the scheme's main type for every matrix, where a mixture would give some more bits" };
     private readonly Option<Format?> _to = FormatOption.Create("--to", "format to write; 'weights formats' lists them and their element types");
-    private readonly Option<IReadOnlyList<Glob>> _include = CommonOptions.Repeatable("--include", "GLOB", "quantise only tensors whose name matches, and those whatever they are; may be repeated", Glob.Parse);
-    private readonly Option<IReadOnlyList<Glob>> _exclude = CommonOptions.Repeatable("--exclude", "GLOB", "keep tensors whose name matches as they are; may be repeated", Glob.Parse);
-    private readonly Option<IReadOnlyList<string>> _tensors = CommonOptions.Repeatable("--tensor", "GLOB=TYPE", "the type or scheme of tensors whose name matches, such as 'lm_head*=q6_k'; may be repeated, the first that matches counts", static text => text);
+    private readonly Option<IReadOnlyList<Glob>> _include = CommonOptions.Repeatable("--include", "GLOB", "quantise only tensors whose name or layer matches, and those whatever they are; may be repeated", Glob.Parse);
+    private readonly Option<IReadOnlyList<Glob>> _exclude = CommonOptions.Repeatable("--exclude", "GLOB", "keep tensors whose name or layer matches as they are; may be repeated", Glob.Parse);
+    private readonly Option<IReadOnlyList<string>> _tensors = CommonOptions.Repeatable("--tensor", "GLOB=TYPE", "the type or scheme of tensors whose name or layer matches, such as 'lm_head=q6_k'; may be repeated, the first that matches counts", static text => text);
 
     private readonly Option<string?> _importances = new("--imatrix")
     {

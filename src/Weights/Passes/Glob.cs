@@ -35,6 +35,13 @@ public sealed class Glob
     /// <summary>Whether the whole of <paramref name="name"/> matches.</summary>
     public bool IsMatch(string name) => _regex.IsMatch(name);
 
+    /// <summary>Whether it matches the name of a tensor, or that of the layer whose weight the tensor is: <c>lm_head</c> matches <c>lm_head.weight</c>.</summary>
+    public bool IsMatchOfLayer(string name)
+    {
+        const string Weight = ".weight";
+        return IsMatch(name) || (name.EndsWith(Weight, StringComparison.Ordinal) && IsMatch(name[..^Weight.Length]));
+    }
+
     /// <summary>The pattern as it was given.</summary>
     public override string ToString() => _pattern;
 

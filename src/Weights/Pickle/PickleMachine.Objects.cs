@@ -147,9 +147,12 @@ internal sealed partial class PickleMachine
     {
         string module = ReadName();
         string name = ReadName();
-        Work += Math.Max(0, _cursor.Position - _at - MostBytesCharged);
+        ChargeLine();
         return Named(module, name);
     }
+
+    // All bytes of an opcode that are read one by one.
+    private void ChargeLine() => Work += Math.Max(0, _cursor.Position - _at - MostBytesCharged);
 
     private string ReadName() => Texts.GetName(_cursor.ReadLine(PickleLimits.NameLine, _at))
         ?? throw Refuse(Fault.Corrupt, "the pickle names a module or class in something that is no UTF-8; it is damaged");

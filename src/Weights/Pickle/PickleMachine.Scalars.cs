@@ -68,7 +68,12 @@ internal sealed partial class PickleMachine
         return trimmed.SequenceEqual("00"u8) ? PickleBool.False : trimmed.SequenceEqual("01"u8) ? PickleBool.True : Stated(PickleNumbers.ParseInteger(line));
     }
 
-    private PickleNode ReadLongLine() => Stated(PickleNumbers.ParseInteger(_cursor.ReadLine(PickleLimits.Digits, _at).TrimEnd("L\r"u8)));
+    private PickleNode ReadLongLine()
+    {
+        ReadOnlySpan<byte> digits = _cursor.ReadLine(PickleLimits.Digits, _at).TrimEnd("L\r"u8);
+        ChargeLine();
+        return Stated(PickleNumbers.ParseInteger(digits));
+    }
 
     private PickleFloat ReadFloat() => PickleNumbers.ParseFloat(_cursor.ReadLine(PickleLimits.Digits, _at)) is { } value
         ? new PickleFloat(value)

@@ -197,6 +197,13 @@ internal sealed class FileScan
 
     private void ScanZip(ByteSource bytes, string name, int depth, bool hasPickleBefore)
     {
+        // One that is not the file itself may be inflated, and have more entries than the file has room for.
+        if (depth > 0 && Budget.WorkLeft == 0)
+        {
+            Fault(name, null, "the file's parts are more work, for what the file weighs, than is granted; what is in this archive was not read");
+            return;
+        }
+        Budget.TakeSigns(depth > 0 ? Math.Min(bytes.Length, ScanBudget.LargestInflated) : 0);
         List<ZipPart> parts = [];
         new ZipParts(bytes, parts.Add, (at, reason) => Fault(name, at, reason)).Walk();
         bool outer = Names.AreOfTorchScript;
@@ -210,6 +217,7 @@ internal sealed class FileScan
             {
                 continue; // It has been read already.
             }
+            Budget.TakeEntry();
             string partName = Join(name, part.Name);
             bool isSource = isTorchScript && part.Name.EndsWith(".py", StringComparison.Ordinal) && part.Name.Contains("/code/", StringComparison.Ordinal);
             PartRole role = IsPickleName(part.Name) || IsPickleName(part.LocalName) ? PartRole.Pickle : isTorch && IsStorageName(part.Name) && IsStorageName(part.LocalName) ? PartRole.Raw : PartRole.Any;
@@ -224,7 +232,7 @@ internal sealed class FileScan
                 }
                 else
                 {
-                    Budget.TakeSigns(contents.Length);
+                    Budget.TakeSource(contents.Length);
                     ScanSource(contents, partName);
                 }
             }
@@ -351,6 +359,7 @@ internal sealed class FileScan
 
     private void ScanTarMember(ByteSource contents, string name, string member, int depth)
     {
+        Budget.TakeEntry();
         // torch.save of 2016: pickles and storages take turns.
         if (member.TrimStart('.', '/') is "storages" or "tensors" && contents.Length > 0)
         {

@@ -33,8 +33,12 @@ internal sealed class ScanBudget
     // Of small pickles the next ones take over the memory.
     private const long LittleMemory = 1 << 20;
 
-    // To tell whether it is a pickle at all, or to look through source, a quarter.
+    // To look through source as well; to tell whether bytes are a pickle at all, a quarter.
+    private const int SourcePerWork = 2;
     private const int SignsPerWork = 4;
+
+    // To list an entry of an archive and to see what it is.
+    private const int EntryWork = 24;
 
     private readonly long _fileBytes;
     private long _inflated;
@@ -50,8 +54,8 @@ internal sealed class ScanBudget
         _fileBytes = fileBytes;
         _inflated = Math.Min((8 * fileBytes) + (32 << 20), 512L << 20);
         _read = (2 * fileBytes) + (16 << 20);
-        // What lies in the file as it is costs no more than its bytes, or a little more where it holds files itself.
-        long all = Math.Max(LeastWork, fileBytes + (fileBytes / 4));
+        // What lies in the file as it is costs no more than its bytes.
+        long all = Math.Max(LeastWork, fileBytes);
         WorkLeft = Math.Min(all, MostWork);
         _swept = all;
         _memory = (20 * fileBytes) + (64 << 20);
@@ -92,6 +96,12 @@ internal sealed class ScanBudget
     /// <summary>Takes what it costs to tell whether bytes are a pickle.</summary>
     /// <param name="bytes">Bytes that were looked at.</param>
     public void TakeSigns(long bytes) => TakeWork(bytes / SignsPerWork);
+
+    /// <summary>Takes what it costs to look through source.</summary>
+    public void TakeSource(long bytes) => TakeWork(bytes / SourcePerWork);
+
+    /// <summary>Takes what it costs to list an entry of an archive.</summary>
+    public void TakeEntry() => TakeWork(EntryWork);
 
     /// <summary>Most opcodes that may be looked at to tell whether bytes are a pickle.</summary>
     public int SignsLeft => (int)Math.Min(WorkLeft, (1 << 29) / SignsPerWork) * SignsPerWork;

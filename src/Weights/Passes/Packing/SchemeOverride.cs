@@ -19,7 +19,7 @@ public sealed record SchemeOverride
         int separator = text.LastIndexOf('=');
         if (separator <= 0)
         {
-            throw new FormatException($"'{text}' is not of the form GLOB=SCHEME, for example 'lm_head*=int8'");
+            throw new FormatException($"'{text}' is not of the form GLOB=SCHEME, for example 'lm_head=int8'");
         }
         string name = text[(separator + 1)..].Trim();
         return PackedScheme.TryParse(name, out PackedScheme scheme)

@@ -85,7 +85,7 @@ public static class WeightPacking
 
     private static PackingChoice Choose(Tensor tensor, PackingOptions options, out bool isNamed)
     {
-        PackedScheme? named = options.Overrides.FirstOrDefault(rule => rule.Glob.IsMatch(tensor.Name))?.Scheme;
+        PackedScheme? named = options.Overrides.FirstOrDefault(rule => rule.Glob.IsMatchOfLayer(tensor.Name))?.Scheme;
         isNamed = named is not null;
         return options.Choice(named ?? options.Scheme);
     }
@@ -96,13 +96,13 @@ public static class WeightPacking
         {
             return "no floating-point numbers";
         }
-        if (options.Exclude.FirstOrDefault(glob => glob.IsMatch(tensor.Name)) is { } excluded)
+        if (options.Exclude.FirstOrDefault(glob => glob.IsMatchOfLayer(tensor.Name)) is { } excluded)
         {
             return $"excluded by {WeightFileException.Quote(excluded.ToString())}";
         }
         if (options.Include.Count > 0)
         {
-            return options.Include.Any(glob => glob.IsMatch(tensor.Name)) ? null : "not included";
+            return options.Include.Any(glob => glob.IsMatchOfLayer(tensor.Name)) ? null : "not included";
         }
         if (hasGraph && options.Layout.IsOfGraph)
         {

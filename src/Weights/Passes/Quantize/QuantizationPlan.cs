@@ -73,21 +73,21 @@ public static class QuantizationPlan
         {
             return new PlannedTensor(tensor, tensor.DType, "no floating-point numbers");
         }
-        if (options.Overrides.Any(rule => rule.Glob.IsMatch(tensor.Name)))
+        if (options.Overrides.Any(rule => rule.Glob.IsMatchOfLayer(tensor.Name)))
         {
             return null;
         }
-        if (options.Exclude.FirstOrDefault(glob => glob.IsMatch(tensor.Name)) is { } excluded)
+        if (options.Exclude.FirstOrDefault(glob => glob.IsMatchOfLayer(tensor.Name)) is { } excluded)
         {
             return new PlannedTensor(tensor, tensor.DType, $"excluded by {WeightFileException.Quote(excluded.ToString())}");
         }
-        string? reason = options.Include.Count == 0 ? TensorRoles.ReasonToKeep(tensor) : options.Include.Any(glob => glob.IsMatch(tensor.Name)) ? null : "not included";
+        string? reason = options.Include.Count == 0 ? TensorRoles.ReasonToKeep(tensor) : options.Include.Any(glob => glob.IsMatchOfLayer(tensor.Name)) ? null : "not included";
         return reason is null ? null : new PlannedTensor(tensor, tensor.DType, reason);
     }
 
     private static PlannedTensor Planned(Tensor tensor, QuantizationOptions options, MixtureRules rules)
     {
-        TypeOverride? named = options.Overrides.FirstOrDefault(rule => rule.Glob.IsMatch(tensor.Name));
+        TypeOverride? named = options.Overrides.FirstOrDefault(rule => rule.Glob.IsMatchOfLayer(tensor.Name));
         DType wanted = named?.DType ?? (options.Scheme.IsMixture ? rules.Choose(tensor) : options.Scheme.DType);
         DType dtype = wanted;
         string? reason = named is null ? null : $"named by {WeightFileException.Quote(named.ToString())}";

@@ -19,7 +19,7 @@ public sealed record TypeOverride
         int separator = text.LastIndexOf('=');
         if (separator <= 0)
         {
-            throw new FormatException($"'{text}' is not of the form GLOB=TYPE, for example 'lm_head*=q6_k'");
+            throw new FormatException($"'{text}' is not of the form GLOB=TYPE, for example 'lm_head=q6_k'");
         }
         string name = text[(separator + 1)..].Trim();
         if (!DType.TryParse(name.ToUpperInvariant(), out DType dtype) || dtype.Kind is not (DTypeKind.Float or DTypeKind.Quantized))

@@ -126,6 +126,43 @@ public class PackingTests
         }
     }
 
+    [Fact]
+    public void What_is_named_is_packed_so_and_what_cannot_be_is_said()
+    {
+        using Checkpoint source = Format.Open(Fixtures.Path("quantize/packed/source.safetensors"));
+        PackingOptions options = new()
+        {
+            Scheme = PackedScheme.Int4,
+            Layout = PackedLayout.All[0],
+            Scope = ScaleScope.Group(64),
+            Overrides = [SchemeOverride.Parse("layers.1.o_proj=int8"), SchemeOverride.Parse("*.k_proj.weight=fp8")],
+            Exclude = [Glob.Parse("layers.1.up_proj")],
+        };
+        QuantizedCheckpoint packed = source.Pack(options, []);
+        Assert.Equal(
+            ["int4, groups of 64", "fp8, a scale per channel", "rows of 96 are not whole groups of 64", "int8, a scale per channel", "excluded by 'layers.1.up_proj'"],
+            packed.Tensors.Select(static tensor => tensor.Reason ?? tensor.Type));
+        Assert.Equal("mixed-precision", (string)packed.Configuration!["format"]!);
+        Assert.Equal(["layers.0.v_proj", "layers.1.up_proj"], packed.Configuration["ignore"]!.AsArray().Select(static name => (string)name!));
+        WeightFileException error = Assert.Throws<WeightFileException>(() => source.Pack(options with { Overrides = [SchemeOverride.Parse("*o_proj=mxfp4")] }, []));
+        Assert.Equal("layers.1.o_proj.weight", error.Tensor);
+        Assert.Contains("rows of 50 are not whole groups of 32", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Numbers_that_are_not_finite_are_counted_and_move_no_scale()
+    {
+        float[] numbers = [.. Enumerable.Range(0, 128).Select(static index => (index % 64) - 31.5f)];
+        (numbers[3], numbers[40]) = (float.PositiveInfinity, float.NaN);
+        using Checkpoint source = new([new Tensor("up.weight", DType.F32, new Shape(2, 64), new MemoryBytes(MemoryMarshal.AsBytes(numbers.AsSpan()).ToArray()))], new Origin("memory", "none", "", 0));
+        QuantizedTensor packed = Assert.Single(source.Pack(new PackingOptions { Scheme = PackedScheme.Int8, Layout = PackedLayout.All[0] }, []).Tensors);
+        byte[] codes = Bytes(packed.Parts[0]);
+        Assert.Equal((127, 0), ((sbyte)codes[3], (sbyte)codes[40]));
+        Assert.Equal(31.5f / 127.5f, BitConverter.ToSingle(Bytes(packed.Parts[1])));
+        Assert.Equal(1, packed.Errors!.Overflowed);
+        Assert.Equal(2, packed.Errors.Statistics!.Beyond);
+    }
+
     private static PackingOptions Options(string name)
     {
         PackedLayout layout = PackedLayout.All.First(layout => name.StartsWith(layout.Name, StringComparison.Ordinal));
