@@ -22,6 +22,10 @@ internal sealed class CompressedTensorsLayout : PackedLayout
     // Words of 32 bits then begin with a group.
     private const int GroupUnit = 8;
 
+    // Of NVFP4, the largest scale times the largest number, and the least magnitude of a tensor.
+    private const float Largest = 448 * 6;
+    private const float SmallestNormal = 1.17549435e-38f;
+
     public override string Name => "compressed-tensors";
 
     public override IReadOnlyList<PackedScheme> Schemes { get; } = [PackedScheme.Int4, PackedScheme.Int8, PackedScheme.Fp8, PackedScheme.Nvfp4, PackedScheme.Mxfp4, PackedScheme.Mxfp8];
@@ -187,8 +191,4 @@ internal sealed class CompressedTensorsLayout : PackedLayout
         }
         return [.. parts];
     }
-
-    // The largest scale times the largest number, and the least positive divisor.
-    private const float Largest = 448 * 6;
-    private const float SmallestNormal = 1.17549435e-38f;
 }
