@@ -182,7 +182,7 @@ internal sealed class PickleStreams : IDisposable
     private void Sweep(long start, PickleMachine? broken)
     {
         long bytes = _scan.Budget.NamesLeft == 0 ? 0 : _scan.Budget.TakeSwept(Math.Min(_bytes.Length - start, PickleSweep.Longest));
-        if (bytes == 0)
+        if (bytes == 0 && start < _bytes.Length)
         {
             _scan.Fault(_name, start, "the file's parts overlap or repeat so much that the rest was not read");
             return;

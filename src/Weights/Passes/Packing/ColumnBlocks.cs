@@ -18,7 +18,7 @@ internal sealed class ColumnBlocks
     private const int TileElements = 1 << 18;
     private const int MostTileRows = 256;
 
-    private readonly TensorElements _numbers;
+    private readonly Elements _numbers;
     private readonly BlockCoder _coder;
     private readonly Rounded _rounded;
     private readonly QuantizationErrors _errors;
@@ -30,7 +30,7 @@ internal sealed class ColumnBlocks
 
     private ColumnBlocks(PackingSource weight, BlockRecipe recipe, long rows, int columns, int width, int tileRows, Func<(float[], sbyte[])>? channels)
     {
-        (_numbers, _coder, _rounded, _errors) = (new TensorElements(weight.Tensor), recipe.Coder(default), new Rounded(recipe.Result), weight.Errors);
+        (_numbers, _coder, _rounded, _errors) = (Elements.Of(weight.Tensor), recipe.Coder(default), new Rounded(recipe.Result), weight.Errors);
         (_rows, _columns, _width, _tileRows) = (rows, columns, width, tileRows);
         _channels = channels is null ? null : new(channels);
     }

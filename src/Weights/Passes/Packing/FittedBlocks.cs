@@ -14,7 +14,7 @@ internal sealed class FittedBlocks : CodedBlocks
     // 64 Ki floats stay in the second-level cache between reading, encoding and decoding.
     private const int BatchElements = 1 << 16;
 
-    private readonly TensorElements _numbers;
+    private readonly Dialects.Elements _numbers;
     private readonly Lazy<NumberRange> _range;
     private readonly Lazy<BlockCoder> _coder;
     private readonly Lazy<(float Scale, int ZeroPoint)?> _whole;
@@ -23,7 +23,7 @@ internal sealed class FittedBlocks : CodedBlocks
 
     private FittedBlocks(Tensor tensor, BlockRecipe recipe, QuantizationErrors? errors)
     {
-        _numbers = new TensorElements(tensor.Bytes.Crc32 is null ? tensor : new Tensor(tensor.Name, tensor.DType, tensor.Shape, new CheckedBytes(tensor.Bytes)));
+        _numbers = Dialects.Elements.Of(tensor.Bytes.Crc32 is null ? tensor : new Tensor(tensor.Name, tensor.DType, tensor.Shape, new CheckedBytes(tensor.Bytes)));
         _errors = errors;
         _rounded = new Rounded(recipe.Result); // What a runtime makes of the codes is of the type in which it multiplies.
         _range = new(FindRange);

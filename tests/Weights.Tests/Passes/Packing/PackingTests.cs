@@ -163,6 +163,23 @@ public class PackingTests
         Assert.Equal(2, packed.Errors.Statistics!.Beyond);
     }
 
+    [Theory]
+    [InlineData("F4")]
+    [InlineData("F6_E2M3")]
+    [InlineData("BF16")]
+    [InlineData("F64")]
+    public void Numbers_of_any_type_are_read(string type)
+    {
+        Assert.True(DType.TryParse(type, out DType dtype));
+        double[] numbers = [.. Enumerable.Range(0, 128).Select(static index => (index % 7) - 3d)];
+        byte[] bytes = new byte[dtype.ByteCount(new Shape(2, 64))!.Value];
+        dtype.Encode(numbers, bytes);
+        using Checkpoint source = new([new Tensor("up.weight", dtype, new Shape(2, 64), new MemoryBytes(bytes))], new Origin("memory", "none", "", 0));
+        QuantizedTensor packed = Assert.Single(source.Pack(new PackingOptions { Scheme = PackedScheme.Int8, Layout = PackedLayout.All[0] }, []).Tensors);
+        float scale = Floats(packed.Parts[1])[0];
+        Assert.Equal(numbers.Select(number => (sbyte)Math.Clamp(MathF.Round((float)number / scale), -128, 127)), Bytes(packed.Parts[0]).Select(static code => unchecked((sbyte)code)));
+    }
+
     private static PackingOptions Options(string name)
     {
         PackedLayout layout = PackedLayout.All.First(layout => name.StartsWith(layout.Name, StringComparison.Ordinal));
