@@ -14,7 +14,10 @@ internal abstract class Elements
     public virtual bool ReadsForward => false;
 
     /// <summary>The elements of a tensor, of any type whose numbers are floats.</summary>
-    public static Elements Of(Tensor tensor) => tensor.DType.PadsLastBlock ? new PackedElements(tensor) : new TensorElements(tensor);
+    public static Elements Of(Tensor tensor) =>
+        tensor.DType.PadsLastBlock ? new PackedElements(tensor)
+        : tensor.DType.BlockLength > 1 ? new TensorElements(new Tensor(tensor.Name, DType.F32, tensor.Shape, CastBytes.Create(tensor, DType.F32)))
+        : new TensorElements(tensor);
 }
 
 /// <summary>The elements of a tensor, of any type whose numbers are floats and take whole bytes.</summary>
