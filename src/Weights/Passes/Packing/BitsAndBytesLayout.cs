@@ -24,6 +24,9 @@ internal sealed class BitsAndBytesLayout : PackedLayout
     // Its scales stand for the largest number, not for a step.
     internal override bool KeepsIntegers => false;
 
+    // Its configuration says one thing for all layers.
+    internal override bool MixesSchemes => false;
+
     internal override ScaleScope UsualScope(PackedScheme scheme) => scheme == PackedScheme.Int8 ? ScaleScope.Channel : ScaleScope.Group(64);
 
     internal override string? Problem(PackingChoice choice)

@@ -37,6 +37,9 @@ public abstract class PackedLayout
     /// <summary>Whether integers with scales of any size are held as they are.</summary>
     internal virtual bool KeepsIntegers => !IsOfGraph;
 
+    /// <summary>Whether weights of one file may be of different schemes.</summary>
+    internal virtual bool MixesSchemes => true;
+
     /// <summary>Which numbers share a scale where nothing is said.</summary>
     internal abstract ScaleScope UsualScope(PackedScheme scheme);
 

@@ -3,40 +3,37 @@ namespace Weights.Passes.Packing;
 /// <summary>What the numbers of a weight become where they are packed with scales beside them.</summary>
 public sealed class PackedScheme
 {
-    private PackedScheme(string name, string title, int bits) => (Name, Title, Bits) = (name, title, bits);
+    private PackedScheme(string name, int bits) => (Name, Bits) = (name, bits);
 
     /// <summary>Integers of 4 bits.</summary>
-    public static PackedScheme Int4 { get; } = new("int4", "integers of 4 bits", 4);
+    public static PackedScheme Int4 { get; } = new("int4", 4);
 
     /// <summary>Integers of 8 bits.</summary>
-    public static PackedScheme Int8 { get; } = new("int8", "integers of 8 bits", 8);
+    public static PackedScheme Int8 { get; } = new("int8", 8);
 
     /// <summary>Floats of 8 bits, E4M3.</summary>
-    public static PackedScheme Fp8 { get; } = new("fp8", "floats E4M3", 8);
+    public static PackedScheme Fp8 { get; } = new("fp8", 8);
 
     /// <summary>Floats of 4 bits, E2M1, with a scale of 8 bits for 16 of them, and one for all.</summary>
-    public static PackedScheme Nvfp4 { get; } = new("nvfp4", "floats E2M1 in groups of 16, their scales floats E4M3", 4);
+    public static PackedScheme Nvfp4 { get; } = new("nvfp4", 4);
 
     /// <summary>Floats of 4 bits, E2M1, with a power of two for 32 of them.</summary>
-    public static PackedScheme Mxfp4 { get; } = new("mxfp4", "floats E2M1 in groups of 32, their scales powers of two", 4);
+    public static PackedScheme Mxfp4 { get; } = new("mxfp4", 4);
 
     /// <summary>Floats of 8 bits, E4M3, with a power of two for 32 of them.</summary>
-    public static PackedScheme Mxfp8 { get; } = new("mxfp8", "floats E4M3 in groups of 32, their scales powers of two", 8);
+    public static PackedScheme Mxfp8 { get; } = new("mxfp8", 8);
 
     /// <summary>bitsandbytes' quantiles of the normal distribution.</summary>
-    public static PackedScheme Nf4 { get; } = new("nf4", "16 quantiles of the normal distribution", 4);
+    public static PackedScheme Nf4 { get; } = new("nf4", 4);
 
     /// <summary>bitsandbytes' floats of 4 bits.</summary>
-    public static PackedScheme Fp4 { get; } = new("fp4", "floats of 4 bits, as bitsandbytes has them", 4);
+    public static PackedScheme Fp4 { get; } = new("fp4", 4);
 
     /// <summary>Every scheme.</summary>
     public static IReadOnlyList<PackedScheme> All { get; } = [Int4, Int8, Fp8, Nvfp4, Mxfp4, Mxfp8, Nf4, Fp4];
 
     /// <summary>Name, in lower case.</summary>
     public string Name { get; }
-
-    /// <summary>What it is, in a few words.</summary>
-    public string Title { get; }
 
     /// <summary>Bits of a number, scales aside.</summary>
     public int Bits { get; }

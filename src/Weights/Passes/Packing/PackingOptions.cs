@@ -56,6 +56,10 @@ public sealed record PackingOptions
             {
                 return $"{Layout} does not hold {foreign}, but {string.Join(", ", Layout.Schemes)}";
             }
+            if (!Layout.MixesSchemes && Overrides.FirstOrDefault(rule => rule.Scheme != Scheme)?.Scheme is { } other)
+            {
+                return $"{Layout} has one scheme for all weights of a file, not {Scheme} and {other}; leave one of them out";
+            }
             return !Layout.Schemes.Contains(Scheme) ? $"{Layout} does not hold {Scheme}, but {string.Join(", ", Layout.Schemes)}"
                 : IsAsymmetric && !Scheme.IsInteger ? $"{Scheme} has no zero points; only integers have"
                 : Search != ScaleSearching.Absmax && !Scheme.IsInteger ? $"the scales of {Scheme} are not searched; only those of integers are"

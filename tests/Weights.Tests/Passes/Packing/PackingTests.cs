@@ -150,6 +150,15 @@ public class PackingTests
     }
 
     [Fact]
+    public void A_file_of_bitsandbytes_has_one_scheme_as_its_configuration_says_one()
+    {
+        Assert.True(PackedLayout.TryParse("bitsandbytes", out PackedLayout layout));
+        PackingOptions options = new() { Scheme = PackedScheme.Nf4, Layout = layout, Overrides = [SchemeOverride.Parse("*.k_proj=int8")] };
+        Assert.Contains("one scheme for all weights", options.Problem, StringComparison.Ordinal);
+        Assert.Null((options with { Overrides = [SchemeOverride.Parse("*.k_proj=nf4")] }).Problem);
+    }
+
+    [Fact]
     public void Numbers_that_are_not_finite_are_counted_and_move_no_scale()
     {
         float[] numbers = [.. Enumerable.Range(0, 128).Select(static index => (index % 64) - 31.5f)];
