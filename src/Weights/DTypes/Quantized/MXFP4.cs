@@ -16,7 +16,7 @@ namespace Weights.DTypes.Quantized
     /// Neither zero nor NaN are among the scales: 0xFF is 2¹²⁸ (halved, 2¹²⁷, as all q are doubled). Source: ggml, <c>block_mxfp4</c>.
     /// </summary>
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
-    internal struct MXFP4 : IQuantizedBlock<MXFP4>
+    internal struct MXFP4 : IQuantizedBlock<MXFP4>, IScaledBlock<MXFP4>
     {
         private byte _e;
         private Nibbles _q;
@@ -27,6 +27,16 @@ namespace Weights.DTypes.Quantized
 
         // 2^(e − 128), of which the lowest two are subnormal.
         private readonly float Half => BitConverter.UInt32BitsToSingle(_e < 2 ? 0x0020_0000u << _e : (_e - 1u) << 23);
+
+        public static void ReadScales(in MXFP4 block, Span<float> scales) => scales[0] = 2 * block.Half;
+
+        public static MXFP4 Of(ReadOnlySpan<float> scales, ReadOnlySpan<float> numbers)
+        {
+            // 2⁻¹²⁷, which is subnormal, has the exponent 0, too.
+            MXFP4 block = new() { _e = (byte)((BitConverter.SingleToUInt32Bits(scales[0]) >> 23) & 0xFF) };
+            block.Fill(numbers);
+            return block;
+        }
 
         public static void Decode(in MXFP4 block, Span<float> values)
         {
@@ -61,14 +71,19 @@ namespace Weights.DTypes.Quantized
 
         private static void Encode(ReadOnlySpan<float> numbers, ref MXFP4 block)
         {
-            Span<byte> levels = stackalloc byte[Length];
             block._e = Exponent(Math.Abs(Spread.Farthest(numbers)));
-            float d = block.Half;
+            block.Fill(numbers);
+        }
+
+        private void Fill(ReadOnlySpan<float> numbers)
+        {
+            Span<byte> levels = stackalloc byte[Length];
+            float d = Half;
             for (int index = 0; index < Length; index++)
             {
                 levels[index] = (byte)DoubledF4.Nearest(numbers[index], d);
             }
-            block._q = Nibbles.Of(levels);
+            _q = Nibbles.Of(levels);
         }
 
         private static void EncodeLanes(ReadOnlySpan<float> numbers, ref MXFP4 block)

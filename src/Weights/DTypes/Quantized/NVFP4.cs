@@ -17,7 +17,7 @@ namespace Weights.DTypes.Quantized
     /// 6 · d is the largest magnitude. There is no scale of the whole tensor in the blocks. Source: ggml, <c>block_nvfp4</c>.
     /// </summary>
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
-    internal struct NVFP4 : IQuantizedBlock<NVFP4>
+    internal struct NVFP4 : IQuantizedBlock<NVFP4>, IScaledBlock<NVFP4>
     {
         private const int SubBlock = 16;
         private const byte LargestScale = 0x7E; // 448
@@ -31,6 +31,24 @@ namespace Weights.DTypes.Quantized
         public static string Name => "NVFP4";
 
         public static int Length => 64;
+
+        public static void ReadScales(in NVFP4 block, Span<float> scales)
+        {
+            for (int subBlock = 0; subBlock < scales.Length; subBlock++)
+            {
+                scales[subBlock] = 2 * s_halves[block._d[subBlock]];
+            }
+        }
+
+        public static NVFP4 Of(ReadOnlySpan<float> scales, ReadOnlySpan<float> numbers)
+        {
+            NVFP4 block = default;
+            for (int subBlock = 0; subBlock < scales.Length; subBlock++)
+            {
+                block.Encode(subBlock, numbers.Slice(subBlock * SubBlock, SubBlock), CodeOf(scales[subBlock]));
+            }
+            return block;
+        }
 
         public static void Decode(in NVFP4 block, Span<float> values)
         {
@@ -95,9 +113,10 @@ namespace Weights.DTypes.Quantized
             BinaryPrimitives.WriteUInt64LittleEndian(_q[(subBlock * 8)..], bytes.AsUInt64().ToScalar());
         }
 
-        private void Encode(int subBlock, ReadOnlySpan<float> numbers)
+        private void Encode(int subBlock, ReadOnlySpan<float> numbers) => Encode(subBlock, numbers, ScaleOf(Math.Abs(Spread.Farthest(numbers)) / 6));
+
+        private void Encode(int subBlock, ReadOnlySpan<float> numbers, byte scale)
         {
-            byte scale = ScaleOf(Math.Abs(Spread.Farthest(numbers)) / 6);
             _d[subBlock] = scale;
             float half = s_halves[scale];
             for (int index = 0; index < 8; index++)
@@ -112,6 +131,13 @@ namespace Weights.DTypes.Quantized
             int fraction = bits & 7;
             float value = exponent == 0 ? MathF.ScaleB(fraction, -9) : MathF.ScaleB(1 + (fraction / 8f), exponent - 7);
             return bits is 0 or 0x7F ? 0 : value * 0.5f;
+        }
+
+        // Of what is a scale.
+        private static byte CodeOf(float scale)
+        {
+            int code = (int)(BitConverter.SingleToUInt32Bits(scale) >> 20) - ((127 - 7) << 3);
+            return (byte)(code < 1 << 3 ? (int)(scale * 512) : code);
         }
 
         // Half up, not to even, from the first bit that is cut off.

@@ -12,7 +12,7 @@ namespace Weights.DTypes.Quantized
     /// −8 · d is the number farthest from zero; with importances d is searched. Source: ggml, <c>block_q4_0</c>.
     /// </summary>
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
-    internal struct Q4_0 : IQuantizedBlock<Q4_0>, IIntegerBlock<Q4_0>
+    internal struct Q4_0 : IQuantizedBlock<Q4_0>, IScaledBlock<Q4_0>
     {
         private SymmetricBlock<Nibbles> _block;
 
@@ -22,11 +22,9 @@ namespace Weights.DTypes.Quantized
 
         public static Importances Importances => Importances.Optional;
 
-        public static int Bits => 4;
+        public static void ReadScales(in Q4_0 block, Span<float> scales) => scales[0] = SymmetricBlock<Nibbles>.ScaleOf(in block._block);
 
-        public static float Read(in Q4_0 block, Span<float> integers) => SymmetricBlock<Nibbles>.Read(in block._block, integers);
-
-        public static Q4_0 Of(float scale, ReadOnlySpan<float> integers) => new() { _block = SymmetricBlock<Nibbles>.Of(scale, integers) };
+        public static Q4_0 Of(ReadOnlySpan<float> scales, ReadOnlySpan<float> numbers) => new() { _block = SymmetricBlock<Nibbles>.Of(scales[0], numbers) };
 
         public static void Decode(in Q4_0 block, Span<float> values) => SymmetricBlock<Nibbles>.Decode(in block._block, values);
 

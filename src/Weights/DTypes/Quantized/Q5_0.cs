@@ -12,7 +12,7 @@ namespace Weights.DTypes.Quantized
     /// −16 · d is the number farthest from zero; with importances d is searched. Source: ggml, <c>block_q5_0</c>.
     /// </summary>
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
-    internal struct Q5_0 : IQuantizedBlock<Q5_0>, IIntegerBlock<Q5_0>
+    internal struct Q5_0 : IQuantizedBlock<Q5_0>, IScaledBlock<Q5_0>
     {
         private SymmetricBlock<FiveBits> _block;
 
@@ -22,11 +22,9 @@ namespace Weights.DTypes.Quantized
 
         public static Importances Importances => Importances.Optional;
 
-        public static int Bits => 5;
+        public static void ReadScales(in Q5_0 block, Span<float> scales) => scales[0] = SymmetricBlock<FiveBits>.ScaleOf(in block._block);
 
-        public static float Read(in Q5_0 block, Span<float> integers) => SymmetricBlock<FiveBits>.Read(in block._block, integers);
-
-        public static Q5_0 Of(float scale, ReadOnlySpan<float> integers) => new() { _block = SymmetricBlock<FiveBits>.Of(scale, integers) };
+        public static Q5_0 Of(ReadOnlySpan<float> scales, ReadOnlySpan<float> numbers) => new() { _block = SymmetricBlock<FiveBits>.Of(scales[0], numbers) };
 
         public static void Decode(in Q5_0 block, Span<float> values) => SymmetricBlock<FiveBits>.Decode(in block._block, values);
 

@@ -14,7 +14,7 @@ namespace Weights.DTypes.Quantized
     /// d = max |x| / 127. Source: ggml, <c>block_q8_0</c>.
     /// </summary>
     [StructLayout(LayoutKind.Sequential, Pack = 1)]
-    internal struct Q8_0 : IQuantizedBlock<Q8_0>, IIntegerBlock<Q8_0>
+    internal struct Q8_0 : IQuantizedBlock<Q8_0>, IScaledBlock<Q8_0>
     {
         private Scale _d;
         private Integers _q;
@@ -23,23 +23,14 @@ namespace Weights.DTypes.Quantized
 
         public static int Length => 32;
 
-        public static int Bits => 8;
+        public static void ReadScales(in Q8_0 block, Span<float> scales) => scales[0] = block._d.Value;
 
-        public static float Read(in Q8_0 block, Span<float> integers)
+        public static Q8_0 Of(ReadOnlySpan<float> scales, ReadOnlySpan<float> numbers)
         {
-            for (int index = 0; index < integers.Length; index++)
-            {
-                integers[index] = block._q[index];
-            }
-            return block._d.Value;
-        }
-
-        public static Q8_0 Of(float scale, ReadOnlySpan<float> integers)
-        {
-            Q8_0 block = new() { _d = Scale.Of(scale) };
+            Q8_0 block = new() { _d = Scale.Of(scales[0]) };
             for (int index = 0; index < Length; index++)
             {
-                block._q[index] = (sbyte)integers[index];
+                block._q[index] = (sbyte)Rounding.Multiple(numbers[index], scales[0], sbyte.MinValue, sbyte.MaxValue);
             }
             return block;
         }

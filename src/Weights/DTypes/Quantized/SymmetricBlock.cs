@@ -27,21 +27,14 @@ internal struct SymmetricBlock<TLevels>
         }
     }
 
-    public static float Read(in SymmetricBlock<TLevels> block, Span<float> integers)
-    {
-        for (int index = 0; index < integers.Length; index++)
-        {
-            integers[index] = block._q.Number(index) - Bound;
-        }
-        return block._d.Value;
-    }
+    public static float ScaleOf(in SymmetricBlock<TLevels> block) => block._d.Value;
 
-    public static SymmetricBlock<TLevels> Of(float scale, ReadOnlySpan<float> integers)
+    public static SymmetricBlock<TLevels> Of(float scale, ReadOnlySpan<float> numbers)
     {
         Span<byte> levels = stackalloc byte[Length];
         for (int index = 0; index < Length; index++)
         {
-            levels[index] = (byte)(integers[index] + Bound);
+            levels[index] = (byte)(Rounding.Multiple(numbers[index], scale, -Bound, Bound - 1) + Bound);
         }
         return new SymmetricBlock<TLevels> { _d = Scale.Of(scale), _q = TLevels.Of(levels) };
     }

@@ -70,7 +70,7 @@ internal sealed class Awq : Dialect
             Description = $"4 bits, {(groups == 1 ? "one group" : $"groups of {columns / groups}")}, in the layout of the GEMM kernel",
             Parts = [words, zeroPoints, scales],
             Tensor = bytes.Tensor(module + "weight"),
-            Integers = bytes.Grid(Bits4, new AwqBytes(words, zeroPoints, scales, 1 << (Bits4 - 1)) { Columns = (int)columns, GroupSize = columns / groups }),
+            Codes = bytes.Codes(Bits4),
             DType = scales.DType,
         };
     }
@@ -80,7 +80,7 @@ internal sealed class Awq : Dialect
         || (tensors.Config.Layout?.StartsWith("gemv", StringComparison.OrdinalIgnoreCase) ?? false)
         || (words.Shape[0] == scales.Shape[0] && words.Shape[1] != scales.Shape[1] && tensors.Find(module + "qzeros") is { Shape.Rank: 2 } zeroPoints && zeroPoints.Shape[0] == words.Shape[0]);
 
-    private sealed class AwqBytes(Tensor words, Tensor zeroPoints, Tensor scales, int? zero = null) : ColumnBytes(scales, zero)
+    private sealed class AwqBytes(Tensor words, Tensor zeroPoints, Tensor scales) : ColumnBytes(scales)
     {
         public override bool ReadsForward => words.Bytes.ReadsForward;
 

@@ -66,6 +66,7 @@ internal sealed class BitsAndBytes : Dialect
             Description = "LLM.int8(), a scale per channel",
             Parts = [.. new[] { weight, scales, format }.OfType<Tensor>()],
             Tensor = bytes.Tensor(weight.Name, weight.Shape),
+            Codes = bytes.Codes(CodeSet.Integers)! with { Bits = 8 },
             DType = DType.F32,
         };
     }
@@ -102,6 +103,7 @@ internal sealed class BitsAndBytes : Dialect
             Description = $"{(kind ?? s_kinds[0]).ToUpperInvariant()}, blocks of {state.BlockSize}{(scales.DType == DType.U8 ? ", scales quantised, too" : "")}",
             Parts = parts,
             Tensor = bytes.Tensor(weight.Name, state.Shape),
+            Codes = bytes.Codes(CodeSet.Levels)! with { Levels = numbers },
             DType = state.DType,
         };
     }

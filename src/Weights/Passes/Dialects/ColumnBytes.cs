@@ -20,15 +20,13 @@ internal abstract class ColumnBytes : UnitBytes
     private const int MostScales = 1 << 18;
 
     private readonly DType _dtype;
-    private readonly int? _zero;
     private readonly BlockConversion? _round;
 
     /// <param name="scales">F16, BF16 or F32, [groups, out].</param>
-    /// <param name="zero">In place of products, the integers less this, as I8; null for the products.</param>
-    protected ColumnBytes(Tensor scales, int? zero = null)
-        : base(zero is null ? scales.DType.BlockBytes : 1)
+    protected ColumnBytes(Tensor scales)
+        : base(scales.DType.BlockBytes)
     {
-        (_dtype, Scales, _zero) = (zero is null ? scales.DType : DType.I8, scales, zero);
+        (_dtype, Scales) = (scales.DType, scales);
         _round = _dtype == DType.F32 ? null : Conversion.Between(DType.F32, _dtype);
     }
 
@@ -55,26 +53,25 @@ internal abstract class ColumnBytes : UnitBytes
     /// <summary>The tensor of these bytes.</summary>
     public Tensor Tensor(string name) => new(name, _dtype, new Shape(Rows, Columns), BandedBytes.Create(this));
 
-    /// <summary>The weight as it is: its integers and what scales them.</summary>
+    /// <summary>How the numbers come about.</summary>
     /// <param name="bits">Bits of an integer.</param>
-    /// <param name="integers">The same weight, made with half of what integers can be.</param>
-    /// <returns>Null where groups are not columns next to each other, equally many each.</returns>
-    public IntegerGrid? Grid(int bits, ColumnBytes integers)
+    /// <returns>Null where groups are not columns next to each other.</returns>
+    public ScaledCodes? Codes(int bits)
     {
-        if (Order is not null || Columns % GroupSize != 0)
+        if (Order is not null)
         {
             return null;
         }
         TensorElements scales = new(Scales);
         int half = 1 << (bits - 1);
-        return new IntegerGrid
+        return new ScaledCodes
         {
+            Set = CodeSet.Integers,
             Bits = bits,
             Rows = Rows,
             Columns = Columns,
-            GroupColumns = (int)GroupSize,
+            BlockColumns = GroupSize,
             ScaleType = Scales.DType,
-            Numbers = new TensorElements(integers.Tensor("integers")),
             Scales = new TurnedElements(Groups, (group, row, values) => scales.Read(((long)group * Rows) + row, values)),
             ZeroPoints = new ChangedElements(new TurnedElements(Groups, ReadZeroPoints), zeroPoint => zeroPoint - half),
         };
@@ -109,7 +106,7 @@ internal abstract class ColumnBytes : UnitBytes
                 int rows = (int)Math.Min(step, ((end - 1) / Columns) + 1 - row);
                 long until = Math.Min(end, (long)(row + rows) * Columns);
                 Rectangle part = new(row, rows, first, until, parameters.AsMemory(0, rows * Groups), parameters.AsMemory(step * Groups, rows * Groups), order);
-                for (int group = 0; group < Groups && _zero is null; group++)
+                for (int group = 0; group < Groups; group++)
                 {
                     scales.Read(((long)group * Rows) + row, part.Scales.Span.Slice(group * rows, rows));
                     ReadZeroPoints(group, row, part.ZeroPoints.Span.Slice(group * rows, rows));
@@ -164,11 +161,7 @@ internal abstract class ColumnBytes : UnitBytes
         ReadOnlySpan<float> scales = part.Scales.Span[row..];
         ReadOnlySpan<float> zeroPoints = part.ZeroPoints.Span[row..];
         int pitch = Pitch(part.Rows);
-        for (int index = 0; index < values.Length && _zero is not null; index++)
-        {
-            values[index] = integers[index * pitch] - _zero.Value;
-        }
-        for (int index = 0; index < values.Length && _zero is null; index++)
+        for (int index = 0; index < values.Length; index++)
         {
             values[index] = (integers[index * pitch] - zeroPoints[groups[index]]) * scales[groups[index]];
         }

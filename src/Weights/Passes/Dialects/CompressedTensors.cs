@@ -89,7 +89,7 @@ internal sealed class CompressedTensors : Dialect
             Description = $"{format}, {weight.DType}, {grid.Description}{Ordered(order)}{(zeroPoints is null ? "" : ", zero points")}",
             Parts = [.. new[] { weight, scales, zeroPoints, anyOrder }.OfType<Tensor>()],
             Tensor = bytes.Tensor(weight.Name, weight.Shape),
-            Integers = weight.DType == DType.I8 && weight.Shape.Rank == 2 ? bytes.IntegerGrid(8) : null,
+            Codes = weight.DType == DType.F8E5M2 || weight.Shape.Rank != 2 ? null : bytes.Codes(weight.DType == DType.I8 ? CodeSet.Integers : CodeSet.E4M3, isPowers ? DType.F8E8M0 : null)! with { Bits = 8 },
             DType = isPowers ? DType.BF16 : scales.DType,
             Assumption = grid.Assumption,
         };
@@ -127,7 +127,7 @@ internal sealed class CompressedTensors : Dialect
             Description = $"pack-quantized, {Bits(packing.Bits)}, {grid.Description}{Ordered(order)}{(zeroPoints is null ? "" : ", zero points")}",
             Parts = [.. new[] { words, scales, stored, zeroPoints, anyOrder }.OfType<Tensor>()],
             Tensor = bytes.Tensor(module + "weight", shape),
-            Integers = bytes.IntegerGrid(packing.Bits),
+            Codes = bytes.Codes(CodeSet.Integers) is { } codes ? codes with { Bits = packing.Bits } : null,
             DType = scales.DType,
         };
     }
@@ -159,6 +159,7 @@ internal sealed class CompressedTensors : Dialect
             Description = $"{(isPowers ? "mxfp4" : "nvfp4")}-pack-quantized, {grid.Description}",
             Parts = [.. new[] { packed, scales, whole }.OfType<Tensor>()],
             Tensor = bytes.Tensor(module + "weight", shape),
+            Codes = bytes.Codes(CodeSet.Levels, isPowers ? DType.F8E8M0 : DType.F8E4M3)! with { Levels = E2M1, Scales = isPowers ? Powers(scales) : new TensorElements(scales), Divisor = divisor },
             DType = DType.BF16,
         };
     }

@@ -18,7 +18,7 @@ internal sealed class GgmlBlocks : Dialect
                     Parts = [tensor],
                     Tensor = new Tensor(tensor.Name, DType.F32, tensor.Shape, CastBytes.Create(tensor, DType.F32)),
                     DType = DType.F32,
-                    Integers = IntegerBlocks.Find(tensor.DType)?.Grid(tensor),
+                    Codes = ScaledBlocks.Find(tensor.DType)?.Codes(tensor),
                 };
             }
         }

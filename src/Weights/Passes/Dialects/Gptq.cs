@@ -66,7 +66,7 @@ internal sealed class Gptq : Dialect
             Description = $"{Bits(bits)}, {grouping}, zero points of version {(offset == 0 ? 2 : 1)}",
             Parts = [.. new[] { words, zeroPoints, scales, tensors.Find(module + "g_idx") }.OfType<Tensor>()],
             Tensor = bytes.Tensor(module + "weight"),
-            Integers = bytes.Grid(bits, new GptqBytes(words, zeroPoints, scales, bits, offset, 1 << (bits - 1)) { Columns = (int)columns, GroupSize = groupSize }),
+            Codes = bytes.Codes(bits),
             DType = scales.DType,
             Assumption = placeholder ?? assumption,
         };
@@ -117,7 +117,7 @@ internal sealed class Gptq : Dialect
         };
     }
 
-    private sealed class GptqBytes(Tensor words, Tensor zeroPoints, Tensor scales, int bits, int offset, int? zero = null) : ColumnBytes(scales, zero)
+    private sealed class GptqBytes(Tensor words, Tensor zeroPoints, Tensor scales, int bits, int offset) : ColumnBytes(scales)
     {
         private readonly WordPacking _packing = new(bits, IsDense: true);
         private readonly WordElements _zeroPoints = new(zeroPoints, new WordPacking(bits, IsDense: true), scales.Shape[1], isAlongColumns: false, zero: 0);

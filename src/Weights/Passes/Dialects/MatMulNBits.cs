@@ -58,7 +58,28 @@ internal sealed class MatMulNBits() : GraphDialect(QuantizedValueKind.BlockMatri
             ZeroPoint = 1 << (int)(value.Bits - 1),
             SubtractsProducts = zeroPoints is not null && zeroPoints.DType == scales.DType,
         };
-        return Weight(value, $"{Bits((int)value.Bits)}, blocks of {size}{(zeroPoints is null ? "" : ", zero points")}", weight.Tensor(value.Name));
+        return Weight(value, $"{Bits((int)value.Bits)}, blocks of {size}{(zeroPoints is null ? "" : ", zero points")}", weight.Tensor(value.Name)) with { Codes = Codes(weight, (int)value.Bits) };
+    }
+
+    // Signed integers, if zero points are integers.
+    private static ScaledCodes? Codes(TurnedBlocks weight, int bits)
+    {
+        if (weight.SubtractsProducts)
+        {
+            return null;
+        }
+        ScaledCodes stored = new()
+        {
+            Set = CodeSet.Integers,
+            Bits = bits,
+            Rows = weight.Shape[1],
+            Columns = weight.Shape[0],
+            BlockColumns = weight.BlockSize,
+            ScaleType = weight.Result,
+            Scales = weight.Scales,
+            ZeroPoints = weight.ZeroPoints is { } known ? new ChangedElements(known, zeroPoint => zeroPoint - weight.ZeroPoint) : null,
+        };
+        return stored.Turned();
     }
 
     // Bytes in which several numbers are.

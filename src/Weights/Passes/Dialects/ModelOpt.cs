@@ -53,6 +53,7 @@ internal sealed class ModelOpt : Dialect
             Description = $"NVFP4, {grid.Description}",
             Parts = [packed, scales, whole],
             Tensor = bytes.Tensor(module + "weight", shape),
+            Codes = bytes.Codes(CodeSet.Levels, DType.F8E4M3)! with { Levels = CompressedTensors.E2M1, Scales = new TensorElements(scales), Divisor = 1 / factor },
             DType = DType.BF16,
         };
     }

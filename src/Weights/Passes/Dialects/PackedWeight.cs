@@ -30,8 +30,8 @@ public sealed record PackedWeight
     /// <summary>What had to be taken for granted; null where the files say everything.</summary>
     public string? Assumption { get; init; }
 
-    /// <summary>Its integers, for whoever packs it otherwise; null where it has none, or not in groups of columns next to each other.</summary>
-    internal IntegerGrid? Integers { get; init; }
+    /// <summary>How its numbers come about, for whoever packs it otherwise; null where that is not codes in blocks of rows and columns next to each other.</summary>
+    internal ScaledCodes? Codes { get; init; }
 
     /// <summary>For example <c>GPTQ, 4 bits, groups of 128</c>.</summary>
     public override string ToString() => $"{Dialect}, {Description}";

@@ -55,7 +55,36 @@ internal sealed class Qdq() : GraphDialect(QuantizedValueKind.Linear)
             ZeroPoints = zeroPoints is null ? null : Elements.Of(zeroPoints),
             Grid = grid,
         };
-        return Weight(value, $"{numbers.DType}, {grid.Description}{(zeroPoints is null ? "" : ", zero points")}", bytes.Tensor(value.Name, numbers.Shape));
+        PackedWeight weight = Weight(value, $"{numbers.DType}, {grid.Description}{(zeroPoints is null ? "" : ", zero points")}", bytes.Tensor(value.Name, numbers.Shape));
+        return weight with { Codes = Codes(bytes, numbers, zeroPoints) };
+    }
+
+    // As a matrix; of integers without a sign, half of their range less.
+    private static ScaledCodes? Codes(ScaledBytes bytes, Tensor numbers, Tensor? zeroPoints)
+    {
+        DType dtype = numbers.DType;
+        bool isSigned = dtype == DType.I8 || dtype == DType.I4 || dtype == DType.I2;
+        bool isInteger = isSigned || dtype == DType.U8 || dtype == DType.U4 || dtype == DType.U2;
+        if (!isInteger && (dtype != DType.F8E4M3 || zeroPoints is not null))
+        {
+            return null;
+        }
+        ScaledCodes? codes = bytes.Codes(isInteger ? CodeSet.Integers : CodeSet.E4M3);
+        if (codes is { Rows: 1, GridColumns: 1 })
+        {
+            long rows = numbers.Shape.Rank == 0 ? 1 : numbers.Shape[0];
+            long columns = numbers.Shape.ElementCount / rows;
+            codes = codes with { Rows = rows, Columns = columns, BlockRows = rows, BlockColumns = columns };
+        }
+        int bits = 8 / dtype.BlockLength;
+        float half = 1 << (bits - 1);
+        return codes is null ? null : codes with
+        {
+            Bits = isInteger ? bits : 0,
+            ZeroPoints = !isInteger || isSigned ? codes.ZeroPoints
+                : codes.ZeroPoints is { } known ? new ChangedElements(known, zeroPoint => zeroPoint - half)
+                : new ChangedElements(codes.Scales, _ => -half),
+        };
     }
 
     private static bool IsOne(Tensor tensor) => tensor.Shape.Rank <= 1 && tensor.Shape.ElementCount == 1;

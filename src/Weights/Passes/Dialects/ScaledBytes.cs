@@ -64,12 +64,28 @@ internal sealed class ScaledBytes : UnitBytes
     /// <summary>The tensor of these bytes.</summary>
     public Tensor Tensor(string name, Shape shape) => new(name, _dtype, shape, this);
 
-    /// <summary>The weight as it is, if its numbers are integers of so many bits.</summary>
-    /// <returns>Null where groups are not columns next to each other, equally many each.</returns>
-    public IntegerGrid? IntegerGrid(int bits) =>
-        Order is not null || Factor != 1 || RowsPerMatrix != Rows || Grid.BlockRows != 1 || Grid.Rows != Rows || Columns % Grid.BlockColumns != 0 || Grid.BlockColumns > int.MaxValue
-            ? null
-            : new IntegerGrid { Bits = bits, Rows = Rows, Columns = Columns, GroupColumns = (int)Grid.BlockColumns, ScaleType = _dtype, Numbers = Numbers, Scales = Scales, ZeroPoints = ZeroPoints };
+    /// <summary>How the numbers come about.</summary>
+    /// <param name="set">What codes stand for.</param>
+    /// <param name="scaleType">The type of the scales, where it is not that of the products.</param>
+    /// <returns>Null where it is several matrices, or columns are in an order of their own.</returns>
+    public ScaledCodes? Codes(CodeSet set, DType? scaleType = null)
+    {
+        if (Order is not null || RowsPerMatrix != Rows)
+        {
+            return null;
+        }
+        return new ScaledCodes
+        {
+            Set = set,
+            Rows = Rows,
+            Columns = Columns,
+            BlockRows = Grid.BlockRows,
+            BlockColumns = Grid.BlockColumns,
+            ScaleType = scaleType ?? _dtype,
+            Scales = Factor == 1 ? Scales : new ChangedElements(Scales, scale => scale * Factor),
+            ZeroPoints = ZeroPoints,
+        };
+    }
 
     /// <inheritdoc/>
     protected override void ReadUnits(long first, Span<byte> units)

@@ -52,6 +52,7 @@ internal sealed class ScaledFloats : Dialect
             Description = $"{weight.DType}, {grid.Description}",
             Parts = [weight, scales],
             Tensor = bytes.Tensor(weight.Name, weight.Shape),
+            Codes = weight.DType == DType.F8E4M3 && weight.Shape.Rank == 2 ? bytes.Codes(CodeSet.E4M3, scales.DType) : null,
             DType = DType.BF16,
             Assumption = grid.Assumption,
         };

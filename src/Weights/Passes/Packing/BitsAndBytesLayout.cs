@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
 using Weights.IO;
+using Weights.Passes.Dialects;
 
 namespace Weights.Passes.Packing;
 
@@ -22,7 +23,7 @@ internal sealed class BitsAndBytesLayout : PackedLayout
     public override IReadOnlyList<PackedScheme> Schemes { get; } = [PackedScheme.Nf4, PackedScheme.Fp4, PackedScheme.Int8];
 
     // Its scales stand for the largest number, not for a step.
-    internal override bool KeepsIntegers => false;
+    internal override bool Keeps(PackedScheme scheme, ScaledCodes codes) => scheme != PackedScheme.Int8 && base.Keeps(scheme, codes);
 
     // Its configuration says one thing for all layers.
     internal override bool MixesSchemes => false;
@@ -43,7 +44,7 @@ internal sealed class BitsAndBytesLayout : PackedLayout
         choice.Scope.IsGroup && tensor.Shape.Rank == 2 && tensor.Shape.ElementCount > 0 ? null : base.ReasonToKeep(tensor, choice, use);
 
     internal override IReadOnlyList<Tensor> Pack(PackingSource weight, PackingChoice choice) =>
-        choice.Scheme == PackedScheme.Int8 ? EightBits(weight) : FourBits(weight, choice);
+        choice.Scheme == PackedScheme.Int8 ? EightBits(ByOutputs(weight)) : FourBits(ByOutputs(weight), choice);
 
     internal override JsonObject Configuration(IReadOnlyList<(string Name, PackingChoice Choice)> packed, IReadOnlyList<string> kept)
     {

@@ -1,10 +1,48 @@
+using System.Buffers;
+using Weights.Passes.Dialects;
+using Weights.Passes.Diff;
+using Weights.Passes.Quantize;
+
 namespace Weights.Passes.Packing;
 
 /// <summary>
-/// The numbers of a weight as codes of few bits, row after row, in blocks that each have a scale and, where zero is not code 0, a zero point. From any thread.
+/// The numbers of a weight as codes of few bits, row after row, in blocks that each have a scale and, where zero is not code 0, a zero point: made when they are read, each time anew, so that nothing of a weight is kept. Where codes are wanted, they are decoded again and compared
+/// with what they were made of. A weight that comes of codes and scales keeps its scales, and so becomes the same codes again.
 /// </summary>
-internal abstract class CodedBlocks
+internal sealed class CodedBlocks
 {
+    // 64 Ki floats stay in the second-level cache between reading, encoding and decoding.
+    private const int BatchElements = 1 << 16;
+
+    private readonly Dialects.Elements _numbers;
+    private readonly Lazy<NumberRange> _range;
+    private readonly Lazy<BlockCoder> _coder;
+    private readonly Lazy<(float Scale, int ZeroPoint)?> _whole;
+    private readonly ScaledCodes? _known;
+    private readonly QuantizationErrors? _errors;
+    private readonly Rounded _rounded;
+
+    private CodedBlocks(Tensor tensor, BlockRecipe recipe, ScaledCodes? known, QuantizationErrors? errors)
+    {
+        _known = known;
+        _numbers = Dialects.Elements.Of(tensor.Bytes.Crc32 is null ? tensor : new Tensor(tensor.Name, tensor.DType, tensor.Shape, new CheckedBytes(tensor.Bytes)));
+        _errors = errors;
+        // What a runtime makes of the codes is of the type in which it multiplies; what was of 16 bits before says no more than that.
+        _rounded = new Rounded(known is not null && recipe.Result == DType.F32 && (tensor.DType == DType.F16 || tensor.DType == DType.BF16) ? tensor.DType : recipe.Result);
+        _range = new(FindRange);
+        _coder = new(() => recipe.Coder(recipe.NeedsRange ? Range : default));
+        _whole = new(() => recipe.IsWhole ? _coder.Value.Fit(Range) : null);
+    }
+
+    /// <summary>Blocks of a tensor.</summary>
+    /// <param name="tensor">Floating-point numbers.</param>
+    /// <param name="blockLength">Numbers of a block.</param>
+    /// <param name="recipe">How they are encoded.</param>
+    /// <param name="known">Scales and zero points that they have; null where these are to be found.</param>
+    /// <param name="errors">Is told how far the numbers moved whenever codes are read; null for nobody.</param>
+    public static CodedBlocks Of(Tensor tensor, int blockLength, BlockRecipe recipe, ScaledCodes? known, QuantizationErrors? errors) =>
+        new(tensor, recipe, known, errors) { Elements = tensor.Shape.ElementCount, BlockLength = blockLength };
+
     /// <summary>Numbers in all.</summary>
     public required long Elements { get; init; }
 
@@ -14,16 +52,132 @@ internal abstract class CodedBlocks
     /// <summary>Blocks in all.</summary>
     public long Count => (Elements + BlockLength - 1) / BlockLength;
 
+    /// <summary>The range of all numbers, for which the whole tensor is read once.</summary>
+    public NumberRange Range => _range.Value;
+
     /// <summary>As <see cref="ByteSource.ReadsForward"/>.</summary>
-    public virtual bool ReadsForward => false;
+    public bool ReadsForward => _numbers.ReadsForward;
 
     /// <summary>Makes some blocks.</summary>
     /// <param name="first">Index of the first.</param>
     /// <param name="codes">Receives a byte for each number, integers as signed ones; empty where codes are not wanted, else as long as the blocks.</param>
     /// <param name="scales">Receives the scale of each block as it is stored.</param>
     /// <param name="zeroPoints">Receives the zero point of each block; empty where they are not wanted.</param>
-    public abstract void Read(long first, Span<byte> codes, Span<float> scales, Span<sbyte> zeroPoints);
+    public void Read(long first, Span<byte> codes, Span<float> scales, Span<sbyte> zeroPoints)
+    {
+        bool hasCodes = !codes.IsEmpty;
+        int perBatch = Math.Max(1, BatchElements / BlockLength);
+        int most = ElementsOf(first, Math.Min(perBatch, scales.Length));
+        float[] buffer = ArrayPool<float>.Shared.Rent(2 * most);
+        sbyte[] zeros = ArrayPool<sbyte>.Shared.Rent(perBatch);
+        DifferenceSums sums = new();
+        long saturated = 0;
+        long start = first;
+        try
+        {
+            while (!scales.IsEmpty)
+            {
+                int count = Math.Min(perBatch, scales.Length);
+                int elements = ElementsOf(first, count);
+                Batch batch = new(buffer.AsSpan(0, elements), hasCodes ? codes[..elements] : [], buffer.AsSpan(most, elements), scales[..count], zeros.AsSpan(0, count));
+                _known?.Read(first * BlockLength, BlockLength, batch.Scales, batch.ZeroPoints);
+                if (_known is null || hasCodes)
+                {
+                    _numbers.Read(first * BlockLength, batch.Numbers);
+                    saturated += Make(batch);
+                }
+                if (hasCodes)
+                {
+                    _rounded.Round(batch.Decoded);
+                    sums.Add(batch.Numbers, batch.Decoded, first * BlockLength, Tolerance.None);
+                    codes = codes[elements..];
+                }
+                if (!zeroPoints.IsEmpty)
+                {
+                    batch.ZeroPoints.CopyTo(zeroPoints);
+                    zeroPoints = zeroPoints[count..];
+                }
+                first += count;
+                scales = scales[count..];
+            }
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(buffer);
+            ArrayPool<sbyte>.Shared.Return(zeros);
+        }
+        if (hasCodes)
+        {
+            _errors?.Saw(start * BlockLength, Math.Min(first * BlockLength, Elements) - (start * BlockLength), sums, saturated);
+        }
+    }
 
-    /// <summary>Numbers of some blocks.</summary>
-    protected int ElementsOf(long first, int count) => (int)Math.Min((long)count * BlockLength, Elements - (first * BlockLength));
+    private long Make(Batch batch)
+    {
+        (BlockCoder coder, (float, int)? whole) = (_coder.Value, _whole.Value);
+        long saturated = 0;
+        for (int block = 0; block < batch.Scales.Length; block++)
+        {
+            int start = block * BlockLength;
+            int length = Math.Min(batch.Numbers.Length - start, BlockLength);
+            ReadOnlySpan<float> own = batch.Numbers.Slice(start, length);
+            if (_known is null)
+            {
+                (batch.Scales[block], int fitted) = whole ?? coder.Fit(own);
+                batch.ZeroPoints[block] = (sbyte)fitted;
+            }
+            if (!batch.Codes.IsEmpty)
+            {
+                (float scale, int zeroPoint) = (batch.Scales[block], batch.ZeroPoints[block]);
+                Span<byte> ownCodes = batch.Codes.Slice(start, length);
+                saturated += coder.Encode(own, scale, zeroPoint, ownCodes);
+                coder.Decode(ownCodes, scale, zeroPoint, batch.Decoded.Slice(start, length));
+            }
+        }
+        return saturated;
+    }
+
+    // Numbers of some blocks.
+    private int ElementsOf(long first, int count) => (int)Math.Min((long)count * BlockLength, Elements - (first * BlockLength));
+
+    private NumberRange FindRange()
+    {
+        float[] numbers = ArrayPool<float>.Shared.Rent(BatchElements);
+        try
+        {
+            NumberRange range = default;
+            for (long first = 0; first < Elements; first += BatchElements)
+            {
+                Span<float> batch = numbers.AsSpan(0, (int)Math.Min(BatchElements, Elements - first));
+                _numbers.Read(first, batch);
+                range = range.With(NumberRange.Of(batch));
+            }
+            return range;
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(numbers);
+        }
+    }
+
+    /// <summary>Some blocks.</summary>
+    private readonly ref struct Batch(Span<float> numbers, Span<byte> codes, Span<float> decoded, Span<float> scales, Span<sbyte> zeroPoints)
+    {
+        public Span<float> Numbers { get; } = numbers;
+
+        public Span<byte> Codes { get; } = codes;
+
+        public Span<float> Decoded { get; } = decoded;
+
+        public Span<float> Scales { get; } = scales;
+
+        public Span<sbyte> ZeroPoints { get; } = zeroPoints;
+    }
 }
+
+/// <summary>How blocks are encoded.</summary>
+/// <param name="Coder">The coder, given the range of all numbers.</param>
+/// <param name="Result">F32, or the 16-bit type in which runtimes multiply.</param>
+/// <param name="NeedsRange">Whether the coder depends on that range.</param>
+/// <param name="IsWhole">Whether all blocks have the scale that fits all numbers.</param>
+internal sealed record BlockRecipe(Func<NumberRange, BlockCoder> Coder, DType Result, bool NeedsRange = false, bool IsWhole = false);

@@ -22,6 +22,7 @@ internal sealed class ColumnBlocks
     private readonly BlockCoder _coder;
     private readonly Rounded _rounded;
     private readonly QuantizationErrors _errors;
+    private readonly ScaledCodes? _known;
     private readonly long _rows;
     private readonly int _columns;
     private readonly int _width;
@@ -31,6 +32,7 @@ internal sealed class ColumnBlocks
     private ColumnBlocks(PackingSource weight, BlockRecipe recipe, long rows, int columns, int width, int tileRows, Func<(float[], sbyte[])>? channels)
     {
         (_numbers, _coder, _rounded, _errors) = (Elements.Of(weight.Tensor), recipe.Coder(default), new Rounded(recipe.Result), weight.Errors);
+        _known = weight.Codes;
         (_rows, _columns, _width, _tileRows) = (rows, columns, width, tileRows);
         _channels = channels is null ? null : new(channels);
     }
@@ -49,11 +51,16 @@ internal sealed class ColumnBlocks
         long rows = shape.ElementCount / columns;
         return new ColumnBlocks(weight, recipe, rows, columns, (int)inner, (int)Math.Min(rows, Math.Clamp(TileElements / columns, 8, MostTileRows)), () =>
         {
+            (float[] scales, sbyte[] zeroPoints) = (new float[channels], new sbyte[channels]);
+            if (weight.Codes is { } known)
+            {
+                known.Read(0, inner, scales, zeroPoints);
+                return (scales, zeroPoints);
+            }
             // Channel after channel, which reads the whole weight once.
             long[] turned = [channels, rows, inner];
             ByteSource bytes = StridedBytes.Create(weight.Tensor.Bytes, weight.Tensor.DType.BlockBytes, 0, turned, [inner, columns, 1]);
-            FittedBlocks blocks = FittedBlocks.Of(new Tensor(weight.Name, weight.Tensor.DType, new Shape(turned), bytes), (int)(rows * inner), recipe, null);
-            (float[] scales, sbyte[] zeroPoints) = (new float[channels], new sbyte[channels]);
+            CodedBlocks blocks = CodedBlocks.Of(new Tensor(weight.Name, weight.Tensor.DType, new Shape(turned), bytes), (int)(rows * inner), recipe, null, null);
             blocks.Read(0, [], scales, zeroPoints);
             return (scales, zeroPoints);
         });
@@ -63,6 +70,9 @@ internal sealed class ColumnBlocks
     public static ColumnBlocks Groups(PackingSource weight, int rows, BlockRecipe recipe) => new(weight, recipe, weight.Shape[0], (int)weight.Shape[1], 1, rows, null);
 
     private int Scales => _columns / _width;
+
+    // Before a tile is read.
+    private bool HasScales => _channels is not null || _known is not null;
 
     private long ScaleRows => _channels is null ? (_rows + _tileRows - 1) / _tileRows : 1;
 
@@ -93,13 +103,19 @@ internal sealed class ColumnBlocks
 
     private void Fit(long row, Span<float> scales, Span<sbyte> zeroPoints)
     {
-        if (_channels is null)
+        if (_channels is not null)
+        {
+            _channels.Value.Scales.CopyTo(scales);
+            _channels.Value.ZeroPoints.CopyTo(zeroPoints);
+        }
+        else if (_known is not null)
+        {
+            _known.Read(row * _tileRows * _columns, 1, scales, zeroPoints);
+        }
+        else
         {
             MakeTile(row, [], scales, zeroPoints);
-            return;
         }
-        _channels.Value.Scales.CopyTo(scales);
-        _channels.Value.ZeroPoints.CopyTo(zeroPoints);
     }
 
     private void MakeTile(long tile, Span<byte> codes, Span<float> scales, Span<sbyte> zeroPoints)
@@ -108,6 +124,12 @@ internal sealed class ColumnBlocks
         int rows = (int)Math.Min(_tileRows, _rows - row);
         int most = Math.Min(_columns, Math.Max(16, StripElements / rows));
         Strip strip = new(rows, most);
+        if (HasScales)
+        {
+            scales = new float[Scales];
+            zeroPoints = new sbyte[Scales];
+            Fit(tile, scales, zeroPoints);
+        }
         DifferenceSums sums = new();
         long saturated = 0;
         try
@@ -122,7 +144,7 @@ internal sealed class ColumnBlocks
                 strip.Turn(columns);
                 for (int index = 0; index < columns; index++)
                 {
-                    (float scale, int zeroPoint) = ScaleOf(strip, column, index);
+                    (float scale, int zeroPoint) = HasScales ? (scales[(column + index) / _width], zeroPoints[(column + index) / _width]) : _coder.Fit(strip.Column(index));
                     if (codes.IsEmpty)
                     {
                         (scales[column + index], zeroPoints[column + index]) = (scale, (sbyte)zeroPoint);
@@ -146,16 +168,6 @@ internal sealed class ColumnBlocks
         {
             _errors.Saw(row * _columns, (long)rows * _columns, sums, saturated);
         }
-    }
-
-    private (float Scale, int ZeroPoint) ScaleOf(Strip strip, int column, int index)
-    {
-        if (_channels is null)
-        {
-            return _coder.Fit(strip.Column(index));
-        }
-        int channel = (column + index) / _width;
-        return (_channels.Value.Scales[channel], _channels.Value.ZeroPoints[channel]);
     }
 
     private void Finish(Strip strip, long row, int rows, int column, int columns, Span<byte> codes, DifferenceSums sums)

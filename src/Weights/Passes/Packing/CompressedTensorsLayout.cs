@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Text.Json.Nodes;
 
 namespace Weights.Passes.Packing;
@@ -7,7 +8,7 @@ namespace Weights.Passes.Packing;
 /// <code>
 /// int4, int8 in groups, with zero points   pack-quantized          weight_packed, weight_scale, weight_zero_point, weight_shape
 /// int8 per channel or tensor               int-quantized           weight, weight_scale
-/// fp8                                      float-quantized         weight, weight_scale
+/// fp8, also in blocks of rows and columns  float-quantized         weight, weight_scale
 /// nvfp4                                    nvfp4-pack-quantized    weight_packed, weight_scale, weight_global_scale
 /// mxfp4, mxfp8                             mxfp4-pack-quantized, mxfp8-quantized
 /// </code>
@@ -18,6 +19,8 @@ internal sealed class CompressedTensorsLayout : PackedLayout
 {
     private const int NvfpGroup = 16;
     private const int MxfpGroup = 32;
+
+    private const int LeastBlock = 16;
 
     // Words of 32 bits then begin with a group.
     private const int GroupUnit = 8;
@@ -43,7 +46,9 @@ internal sealed class CompressedTensorsLayout : PackedLayout
         {
             return scope == UsualScope(scheme) ? null : $"{scheme} has {UsualScope(scheme)}, not {scope}";
         }
-        return scheme == PackedScheme.Fp8 && scope.IsGroup ? $"fp8 has a scale per channel or per tensor, not {scope}; mxfp8 has groups of 32"
+        return scheme == PackedScheme.Fp8 && scope.IsGroup ? $"fp8 has a scale per channel, per tensor or blocks such as 128x128, not {scope}; mxfp8 has groups of 32"
+            : scope.IsBlock && Math.Min(scope.Rows, scope.Columns) < LeastBlock ? $"blocks are of at least {LeastBlock} rows and columns, not {scope}"
+            : scheme != PackedScheme.Fp8 && scope.IsBlock ? $"{scheme} has no {scope}; only fp8 has blocks"
             : scope == ScaleScope.Tensor && (scheme == PackedScheme.Int4 || choice.IsAsymmetric) ? $"{scheme}{(choice.IsAsymmetric ? " with zero points" : "")} has a scale per channel or groups, not one per tensor"
             : scope.IsGroup && scope.Columns % GroupUnit != 0 ? $"groups of {scope.Columns} columns do not fill words; take a multiple of {GroupUnit}"
             : null;
@@ -51,9 +56,9 @@ internal sealed class CompressedTensorsLayout : PackedLayout
 
     internal override IReadOnlyList<Tensor> Pack(PackingSource weight, PackingChoice choice) => Format(choice) switch
     {
-        "pack-quantized" => Words(weight, choice),
-        "int-quantized" or "float-quantized" => Bytes(weight, choice),
-        _ => Floats(weight, choice),
+        "pack-quantized" => Words(ByOutputs(weight), choice),
+        "int-quantized" or "float-quantized" => Bytes(ByOutputs(weight), choice),
+        _ => Floats(ByOutputs(weight), choice),
     };
 
     internal override JsonObject Configuration(IReadOnlyList<(string Name, PackingChoice Choice)> packed, IReadOnlyList<string> kept)
@@ -97,17 +102,17 @@ internal sealed class CompressedTensorsLayout : PackedLayout
     private static JsonObject Arguments(PackingChoice choice, bool isWeights)
     {
         (PackedScheme scheme, ScaleScope scope) = (choice.Scheme, choice.Scope);
-        string strategy = !isWeights ? "token" : scheme == PackedScheme.Nvfp4 ? "tensor_group" : scope.IsGroup ? "group" : scope == ScaleScope.Channel ? "channel" : "tensor";
+        string strategy = !isWeights ? scope.IsBlock ? "group" : "token" : scope.IsBlock ? "block" : scheme == PackedScheme.Nvfp4 ? "tensor_group" : scope.IsGroup ? "group" : scope == ScaleScope.Channel ? "channel" : "tensor";
         JsonObject arguments = new()
         {
             ["num_bits"] = scheme.Bits,
             ["type"] = scheme.IsInteger ? "int" : "float",
             ["symmetric"] = !choice.IsAsymmetric,
             ["strategy"] = strategy,
-            ["group_size"] = isWeights && scope.IsGroup ? scope.Columns : null,
+            ["group_size"] = isWeights ? scope.IsGroup ? scope.Columns : null : scope.IsBlock ? scope.Columns : null,
             ["dynamic"] = !isWeights,
             ["actorder"] = null,
-            ["block_structure"] = null,
+            ["block_structure"] = isWeights && scope.IsBlock ? new JsonArray(scope.Rows, scope.Columns) : null,
             ["observer"] = isWeights ? choice.Search == ScaleSearching.Mse ? "mse" : "minmax" : null,
         };
         if (scheme == PackedScheme.Nvfp4)
@@ -156,12 +161,22 @@ internal sealed class CompressedTensorsLayout : PackedLayout
         bool isInteger = choice.Scheme.IsInteger;
         BlockCoder coder = isInteger ? new IntegerCoder(choice.Scheme.Bits, isSymmetric: true, choice.Search, storage) : new FloatCoder(storage);
         bool isWhole = choice.Scope == ScaleScope.Tensor;
-        CodedBlocks blocks = weight.Blocks((int)columns, new BlockRecipe(_ => coder, scaleType, IsWhole: isWhole));
-        ByteSource scales = new BlockScaleBytes(blocks, scaleType);
+        if (choice.Scope.IsBlock)
+        {
+            weight = weight.InBlocks(choice.Scope, coder);
+        }
+        // Rows need not be whole blocks.
+        int length = choice.Scope.IsBlock ? (int)BigInteger.GreatestCommonDivisor(choice.Scope.Columns, columns) : (int)columns;
+        CodedBlocks blocks = weight.Blocks(length, new BlockRecipe(_ => coder, scaleType, IsWhole: isWhole));
+        BlockScaleBytes scales = new(blocks, scaleType);
+        Tensor numbers = new(weight.Name, isInteger ? DType.I8 : DType.F8E4M3, weight.Shape, new CodeBytes(blocks, new CodePacking(8)));
+        string name = weight.Name + "_scale";
         return
         [
-            new(weight.Name, isInteger ? DType.I8 : DType.F8E4M3, weight.Shape, new CodeBytes(blocks, new CodePacking(8))),
-            new(weight.Name + "_scale", scaleType, isWhole ? new Shape(1) : new Shape(rows, 1), isWhole ? scales.Slice(0, scaleType.BlockBytes) : scales),
+            numbers,
+            isWhole ? new(name, scaleType, new Shape(1), scales.Slice(0, scaleType.BlockBytes))
+                : choice.Scope.IsBlock ? BlockScales.Stored(name, weight.Codes!, choice.Scope, scaleType)
+                : new(name, scaleType, new Shape(rows, 1), scales),
         ];
     }
 
@@ -170,12 +185,12 @@ internal sealed class CompressedTensorsLayout : PackedLayout
         (long rows, long columns) = (weight.Shape[0], weight.Shape[1]);
         bool isNvfp = choice.Scheme == PackedScheme.Nvfp4;
         bool isBytes = choice.Scheme == PackedScheme.Mxfp8;
-        float Divisor(NumberRange range) => Largest / Math.Max(range.Magnitude, SmallestNormal);
+        float Divisor(NumberRange range) => weight.Codes?.Divisor ?? (Largest / Math.Max(range.Magnitude, SmallestNormal));
         BlockCoder Coder(NumberRange range) =>
             isNvfp ? LevelCoder.E2M1(ScaleStorage.Divided(Divisor(range)))
             : isBytes ? new FloatCoder(ScaleStorage.Powers(8))
             : LevelCoder.E2M1(ScaleStorage.Powers(2));
-        CodedBlocks blocks = weight.Blocks(choice.Scope.Columns, new BlockRecipe(Coder, DType.BF16, NeedsRange: isNvfp));
+        CodedBlocks blocks = weight.Blocks(choice.Scope.Columns, new BlockRecipe(Coder, DType.BF16, NeedsRange: isNvfp && weight.Codes is null));
         CodeBytes codes = new(blocks, new CodePacking(choice.Scheme.Bits));
         long groups = columns / choice.Scope.Columns;
         List<Tensor> parts =
@@ -187,7 +202,7 @@ internal sealed class CompressedTensorsLayout : PackedLayout
         ];
         if (isNvfp)
         {
-            parts.Add(new Tensor(weight.Name + "_global_scale", DType.F32, new Shape(1), new NumberBytes(() => Divisor(((FittedBlocks)blocks).Range))));
+            parts.Add(new Tensor(weight.Name + "_global_scale", DType.F32, new Shape(1), new NumberBytes(() => Divisor(weight.Codes is null ? blocks.Range : default))));
         }
         return [.. parts];
     }

@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Text.Json.Nodes;
-using Weights.IO;
 
 namespace Weights.Passes.Packing;
 
@@ -30,7 +29,7 @@ internal sealed class MatMulNBitsLayout : PackedLayout
         {
             return "no matrix that a graph does nothing with but multiply by it";
         }
-        long inputs = tensor.Shape[use.Factor == MatrixFactor.Plain ? 0 : 1];
+        long inputs = tensor.Shape[IsTurned(use) ? 0 : 1];
         return tensor.Shape.ElementCount == 0 ? "no elements"
             : tensor.DType.BlockLength > 1 ? "no numbers of whole bytes"
             : inputs % choice.Scope.Columns != 0 ? $"{inputs:N0} inputs are not whole groups of {choice.Scope.Columns}"
@@ -63,7 +62,6 @@ internal sealed class MatMulNBitsLayout : PackedLayout
 
     internal override QuantizedValue ValueOf(PackingSource weight, PackingChoice choice)
     {
-        bool isPlain = weight.Use!.Factor == MatrixFactor.Plain;
         return new QuantizedValue
         {
             Name = weight.Name,
@@ -71,7 +69,7 @@ internal sealed class MatMulNBitsLayout : PackedLayout
             Numbers = $"{weight.Name}_Q{choice.Scheme.Bits}",
             Scales = weight.Name + "_scales",
             ZeroPoints = choice.IsAsymmetric ? weight.Name + "_zero_points" : null,
-            Shape = isPlain ? weight.Shape : new Shape(weight.Shape[1], weight.Shape[0]),
+            Shape = IsTurned(weight.Use) ? weight.Shape : new Shape(weight.Shape[1], weight.Shape[0]),
             DType = weight.ScaleType,
             BlockSize = choice.Scope.Columns,
             Bits = choice.Scheme.Bits,
@@ -79,17 +77,4 @@ internal sealed class MatMulNBitsLayout : PackedLayout
     }
 
     internal override JsonObject? Configuration(IReadOnlyList<(string Name, PackingChoice Choice)> packed, IReadOnlyList<string> kept) => null;
-
-    // A row for each output.
-    private static PackingSource ByOutputs(PackingSource weight)
-    {
-        if (weight.Use!.Factor != MatrixFactor.Plain)
-        {
-            return weight;
-        }
-        Tensor tensor = weight.Tensor;
-        Shape turned = new(tensor.Shape[1], tensor.Shape[0]);
-        ByteSource bytes = StridedBytes.Create(tensor.Bytes, tensor.DType.BlockBytes, 0, turned.Dimensions, [1, tensor.Shape[1]]);
-        return weight with { Tensor = new Tensor(tensor.Name, tensor.DType, turned, bytes) };
-    }
 }

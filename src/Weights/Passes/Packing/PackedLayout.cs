@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Weights.Passes.Dialects;
 
 namespace Weights.Passes.Packing;
 
@@ -34,8 +35,11 @@ public abstract class PackedLayout
     /// <summary>Whether a graph makes the weights of their parts, and so has to say how; else a library knows from names and a configuration.</summary>
     public virtual bool IsOfGraph => false;
 
-    /// <summary>Whether integers with scales of any size are held as they are.</summary>
-    internal virtual bool KeepsIntegers => !IsOfGraph;
+    /// <summary>Whether it holds a weight with such codes and scales as it is.</summary>
+    internal virtual bool Keeps(PackedScheme scheme, ScaledCodes codes) => scheme.Holds(codes);
+
+    /// <summary>Whether columns of a weight, not rows, are what comes out, and so have what rows have else.</summary>
+    internal virtual bool IsTurned(WeightUse? use) => use?.Factor == MatrixFactor.Plain;
 
     /// <summary>Whether weights of one file may be of different schemes.</summary>
     internal virtual bool MixesSchemes => true;
@@ -56,7 +60,7 @@ public abstract class PackedLayout
         {
             return $"no matrix, which is what {Name} packs";
         }
-        long columns = tensor.Shape[1];
+        long columns = tensor.Shape[IsTurned(use) ? 0 : 1];
         return tensor.Shape.ElementCount == 0 ? "no elements"
             : choice.Scope.IsGroup && columns % choice.Scope.Columns != 0 ? $"rows of {columns:N0} are not whole groups of {choice.Scope.Columns}"
             : TooLong(columns);
@@ -77,6 +81,9 @@ public abstract class PackedLayout
 
     /// <summary>Why numbers that share a scale, or lie between those, are too many to be read at once; null where they are not.</summary>
     private protected static string? TooLong(long numbers) => numbers > MostColumns ? $"rows of {numbers:N0} are longer than is packed here" : null;
+
+    /// <summary>A weight with a row for each output.</summary>
+    private protected PackingSource ByOutputs(PackingSource weight) => IsTurned(weight.Use) ? weight.Turned() : weight;
 
     /// <summary>Numbers that are read at once where all have one scale.</summary>
     private protected const int WholeBlock = 1 << 16;

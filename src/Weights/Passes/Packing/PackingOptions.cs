@@ -68,18 +68,37 @@ public sealed record PackingOptions
         }
     }
 
-    /// <summary>Whether integers that a weight was packed as before may stay as they are: they fit, and nothing else is asked for.</summary>
-    internal bool MayKeep(PackedScheme scheme, IntegerGrid integers) =>
-        Layout.KeepsIntegers && scheme.IsInteger && integers.Bits <= scheme.Bits && (Scope is null || Scope == ScopeOf(integers)) && Search == ScaleSearching.Absmax;
-
-    /// <summary>How a weight is packed then, zero points kept where there are any; null where the layout does not hold that.</summary>
-    internal PackingChoice? Choice(PackedScheme scheme, IntegerGrid integers)
+    /// <summary>How a weight keeps codes and scales that it was packed as before, if it can: it then has zero points where it had any.</summary>
+    /// <param name="scheme">What its numbers become.</param>
+    /// <param name="known">How they come about.</param>
+    /// <param name="use">How a graph uses it.</param>
+    /// <returns>That, and the codes without zero points that say nothing; null where they would be others, or something else is asked for.</returns>
+    internal (PackingChoice Choice, ScaledCodes Codes)? Keep(PackedScheme scheme, ScaledCodes known, WeightUse? use)
     {
-        PackingChoice choice = new(scheme, ScopeOf(integers)) { IsAsymmetric = integers.ZeroPoints is not null };
-        return Layout.Problem(choice) is null ? choice : null;
+        if (Search != ScaleSearching.Absmax || !Layout.Keeps(scheme, known))
+        {
+            return null;
+        }
+        ScaledCodes rows = Layout.IsTurned(use) ? known.Turned() : known;
+        IEnumerable<ScaleScope> scopes = scheme == Scheme && Scope is { } asked ? [asked] : [ScopeOf(rows), ScaleScope.Channel, Layout.UsualScope(scheme)];
+        ScaleScope[] same = [.. scopes.Where(scope => HaveOneScale(rows, scope))];
+        if (same.Length == 0 || known.Simplified(scheme.Bits) is not { } simple)
+        {
+            return null;
+        }
+        PackingChoice? choice = same.Select(scope => new PackingChoice(scheme, scope) { IsAsymmetric = simple.ZeroPoints is not null }).FirstOrDefault(choice => Layout.Problem(choice) is null);
+        return choice is null ? null : (choice, simple);
     }
 
-    private static ScaleScope ScopeOf(IntegerGrid integers) => integers.GroupColumns == integers.Columns ? ScaleScope.Channel : ScaleScope.Group(integers.GroupColumns);
+    private static ScaleScope ScopeOf(ScaledCodes codes) =>
+        codes.BlockColumns < codes.Columns ? codes.BlockRows > 1 ? ScaleScope.Block((int)codes.BlockRows, (int)codes.BlockColumns) : ScaleScope.Group((int)codes.BlockColumns)
+        : codes.GridRows > 1 ? ScaleScope.Channel
+        : ScaleScope.Tensor;
+
+    private static bool HaveOneScale(ScaledCodes codes, ScaleScope scope) =>
+        scope == ScaleScope.Tensor ? codes.HasOneScaleFor(codes.Rows, codes.Columns)
+        : scope == ScaleScope.Channel ? codes.HasOneScaleFor(1, codes.Columns)
+        : codes.HasOneScaleFor(scope.Rows, scope.Columns);
 
     /// <summary>How a weight is packed if its numbers become those of a scheme; what was said about scopes and zero points is about the main scheme.</summary>
     public PackingChoice Choice(PackedScheme scheme)

@@ -1,3 +1,4 @@
+using Weights.IO;
 using Weights.Passes.Dialects;
 using Weights.Passes.Quantize;
 
@@ -5,9 +6,9 @@ namespace Weights.Passes.Packing;
 
 /// <summary>A weight to be packed.</summary>
 /// <param name="Tensor">Its numbers.</param>
-/// <param name="Integers">The integers that it was packed as before, to be kept; null where codes are to be found.</param>
+/// <param name="Codes">How its numbers come of codes and scales, which are to be kept; null where these are to be found.</param>
 /// <param name="Errors">Is told how far its numbers move.</param>
-internal sealed record PackingSource(Tensor Tensor, IntegerGrid? Integers, QuantizationErrors Errors)
+internal sealed record PackingSource(Tensor Tensor, ScaledCodes? Codes, QuantizationErrors Errors)
 {
     /// <summary>How a graph uses it; null where there is none, or it does not say.</summary>
     public WeightUse? Use { get; init; }
@@ -18,13 +19,22 @@ internal sealed record PackingSource(Tensor Tensor, IntegerGrid? Integers, Quant
     /// <summary>Rows and columns.</summary>
     public Shape Shape => Tensor.Shape;
 
-    /// <summary>The type of scales, and of products: the weight's own where it has 16 bits.</summary>
-    public DType ScaleType => Integers?.ScaleType is { } kept ? kept : Tensor.DType == DType.F16 || Tensor.DType == DType.BF16 ? Tensor.DType : DType.F32;
+    /// <summary>The type of scales, and of products: what it was, as far as it was one of floats; else the weight's own where it has 16 bits.</summary>
+    public DType ScaleType => Codes?.ScaleType is { BlockBytes: > 1 } kept ? kept : Tensor.DType == DType.F16 || Tensor.DType == DType.BF16 ? Tensor.DType : DType.F32;
 
     /// <summary>Its blocks.</summary>
     /// <param name="length">Numbers of a block.</param>
     /// <param name="recipe">How codes are found, where there are none.</param>
-    public CodedBlocks Blocks(int length, BlockRecipe recipe) => Integers is null
-        ? FittedBlocks.Of(Tensor, length, recipe, Errors)
-        : new TranslatedBlocks(Tensor, Integers, recipe.Result, Errors) { Elements = Tensor.Shape.ElementCount, BlockLength = length };
+    public CodedBlocks Blocks(int length, BlockRecipe recipe) => CodedBlocks.Of(Tensor, length, recipe, Codes, Errors);
+
+    /// <summary>The same with a scale for each block of rows and columns, if it has none yet.</summary>
+    public PackingSource InBlocks(ScaleScope scope, BlockCoder coder) => Codes is null ? this with { Codes = BlockScales.Fit(this, scope, coder) } : this;
+
+    /// <summary>The same with columns as rows.</summary>
+    public PackingSource Turned()
+    {
+        Shape turned = new(Shape[1], Shape[0]);
+        ByteSource bytes = StridedBytes.Create(Tensor.Bytes, Tensor.DType.BlockBytes, 0, turned.Dimensions, [1, Shape[1]]);
+        return this with { Tensor = new Tensor(Name, Tensor.DType, turned, bytes), Codes = Codes?.Turned() };
+    }
 }

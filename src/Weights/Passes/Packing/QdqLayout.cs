@@ -18,7 +18,9 @@ internal sealed class QdqLayout : PackedLayout
 
     internal override ScaleScope UsualScope(PackedScheme scheme) => scheme == PackedScheme.Int4 ? ScaleScope.Group(UsualBlock) : ScaleScope.Channel;
 
-    internal override string? Problem(PackingChoice choice) => null;
+    internal override bool IsTurned(WeightUse? use) => OutputAxis(use) == 1;
+
+    internal override string? Problem(PackingChoice choice) => choice.Scope.IsBlock ? $"{Name} has a scale per tensor, per channel or groups, not {choice.Scope}" : null;
 
     internal override string? ReasonToKeep(Tensor tensor, PackingChoice choice, WeightUse? use)
     {

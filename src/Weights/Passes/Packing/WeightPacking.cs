@@ -27,16 +27,14 @@ public static class WeightPacking
         List<(string, PackingChoice)> packed = [];
         List<string> others = [];
         List<QuantizedValue> values = [];
-        NameList twice = new();
-        NameList exact = new();
+        Notes notes = new();
         foreach (Tensor tensor in checkpoint.Tensors)
         {
             WeightUse? use = checkpoint.Graph?.WeightUses.GetValueOrDefault(checkpoint.OriginalName(tensor.Name));
             PackedWeight? before = options.Before.GetValueOrDefault(tensor.Name);
             PackingChoice choice = Choose(tensor, options, out bool isNamed);
-            IntegerGrid? integers = before?.Integers is { } known && options.MayKeep(choice.Scheme, known) ? known.Simplified() : null;
-            PackingChoice? same = integers is null ? null : options.Choice(choice.Scheme, integers);
-            choice = same ?? choice;
+            (PackingChoice Choice, ScaledCodes Codes)? same = before?.Codes is { } known ? options.Keep(choice.Scheme, known, use) : null;
+            choice = same?.Choice ?? choice;
             string? reason = (isNamed ? null : ReasonToKeep(tensor, options, checkpoint.Graph is not null, use)) ?? options.Layout.ReasonToKeep(tensor, choice, use);
             if (reason is not null)
             {
@@ -55,30 +53,16 @@ public static class WeightPacking
                 }
                 continue;
             }
-            if (same is not null)
-            {
-                exact.Add(tensor.Name);
-            }
-            else if (before is not null || tensor.DType.Kind == DTypeKind.Quantized)
-            {
-                twice.Add(tensor.Name);
-            }
-            PackingSource source = new(tensor, same is null ? null : integers, new QuantizationErrors()) { Use = use };
-            all.Add(new QuantizedTensor(tensor, choice.ToString(), options.Layout.Pack(source, choice), same is null ? null : $"the integers of {before}", source.Errors));
+            notes.Packed(tensor, isExact: same is not null, isTwice: before is not null || tensor.DType.Kind == DTypeKind.Quantized, isTurned: !options.Layout.IsOfGraph && options.Layout.IsTurned(use));
+            PackingSource source = new(tensor, same?.Codes, new QuantizationErrors()) { Use = use };
+            all.Add(new QuantizedTensor(tensor, choice.ToString(), options.Layout.Pack(source, choice), same is null ? null : $"the codes of {before}", source.Errors));
             packed.Add((tensor.Name, choice));
             if (options.Layout.ValueOf(source, choice) is { } value)
             {
                 values.Add(value);
             }
         }
-        if (exact.Count > 0)
-        {
-            ledger.Add(LedgerKind.Restated, exact.ToString(), $"the same integers and scales as before, in the tensors of {options.Layout}");
-        }
-        if (twice.Count > 0)
-        {
-            ledger.Add(LedgerKind.Cast, twice.ToString(), "was quantised before, and loses twice; quantise the original instead if you have it");
-        }
+        notes.Tell(options.Layout, ledger);
         JsonObject? configuration = packed.Count > 0 ? options.Layout.Configuration(packed, others) : null;
         return new QuantizedCheckpoint(WithParts(checkpoint, all, values, ledger), all) { Configuration = configuration };
     }
@@ -134,5 +118,41 @@ public static class WeightPacking
         }
         Checkpoint packed = checkpoint.With(all.SelectMany(static tensor => tensor.Parts)).WithAliases(tied);
         return values.Count == 0 ? packed : packed.WithQuantizedValues([.. packed.QuantizedValues, .. values]);
+    }
+
+    /// <summary>What is said of all weights together.</summary>
+    private sealed class Notes
+    {
+        private readonly NameList _exact = new();
+        private readonly NameList _twice = new();
+        private readonly NameList _turned = new();
+
+        public void Packed(Tensor tensor, bool isExact, bool isTwice, bool isTurned)
+        {
+            if (isExact || isTwice)
+            {
+                (isExact ? _exact : _twice).Add(tensor.Name);
+            }
+            if (isTurned)
+            {
+                _turned.Add(tensor.Name);
+            }
+        }
+
+        public void Tell(PackedLayout layout, Ledger ledger)
+        {
+            if (_exact.Count > 0)
+            {
+                ledger.Add(LedgerKind.Restated, _exact.ToString(), $"the same codes and scales as before, in the tensors of {layout}");
+            }
+            if (_twice.Count > 0)
+            {
+                ledger.Add(LedgerKind.Cast, _twice.ToString(), Quantization.LosesTwice);
+            }
+            if (_turned.Count > 0)
+            {
+                ledger.Add(LedgerKind.Restated, _turned.ToString(), $"[outputs, inputs] now, as {layout} has matrices; the graph had inputs first");
+            }
+        }
     }
 }

@@ -9,6 +9,9 @@ public static class Quantization
     private const string VersionKey = "general.quantization_version";
     private const int Version = 2; // Of ggml's blocks, since May 2023.
 
+    /// <summary>What is said of weights whose numbers are rounded a second time.</summary>
+    internal const string LosesTwice = "was quantised before, and loses twice; quantise the original instead if you have it";
+
     /// <summary>The tensors of a plan: streamed, in parallel, each number encoded as its type's specification says.</summary>
     /// <param name="checkpoint">What is quantised.</param>
     /// <param name="options">How.</param>
@@ -37,11 +40,11 @@ public static class Quantization
                 continue;
             }
             QuantizationErrors errors = new();
-            if (before?.Integers is { } integers && IntegerBlocks.Find(plan.DType)?.Blocks(integers.Simplified()) is { } same)
+            if (before?.Codes is { } codes && ScaledBlocks.Find(plan.DType)?.Blocks(plan.Tensor, codes) is { } same)
             {
                 exact.Add(plan.Tensor.Name);
                 Tensor blocks = new(plan.Tensor.Name, plan.DType, plan.Tensor.Shape, new ComparedBytes(same, plan.DType, plan.Tensor, errors));
-                all.Add(new QuantizedTensor(plan.Tensor, plan.DType.Name, [blocks], $"the integers of {before}", errors));
+                all.Add(new QuantizedTensor(plan.Tensor, plan.DType.Name, [blocks], $"the codes of {before}", errors));
                 continue;
             }
             if (plan.Tensor.DType.Kind == DTypeKind.Quantized || before is not null)
@@ -54,11 +57,11 @@ public static class Quantization
         }
         if (exact.Count > 0)
         {
-            ledger.Add(LedgerKind.Restated, exact.ToString(), "the same integers and scales as before, in blocks of ggml");
+            ledger.Add(LedgerKind.Restated, exact.ToString(), "the same codes and scales as before, in blocks of ggml");
         }
         if (twice.Count > 0)
         {
-            ledger.Add(LedgerKind.Cast, twice.ToString(), "was quantised before, and loses twice; quantise the original instead if you have it");
+            ledger.Add(LedgerKind.Cast, twice.ToString(), LosesTwice);
         }
         Checkpoint smaller = checkpoint.With(all.SelectMany(static tensor => tensor.Parts));
         // Names that were one tensor and now are of two types share nothing any more.
