@@ -72,8 +72,8 @@ internal abstract class ColumnBytes : UnitBytes
             Columns = Columns,
             BlockColumns = GroupSize,
             ScaleType = Scales.DType,
-            Scales = new TurnedElements(Groups, (group, row, values) => scales.Read(((long)group * Rows) + row, values)),
-            ZeroPoints = new ChangedElements(new TurnedElements(Groups, ReadZeroPoints), zeroPoint => zeroPoint - half),
+            Scales = new TurnedElements(Groups, Rows, (group, row, values) => scales.Read(((long)group * Rows) + row, values)),
+            ZeroPoints = new ChangedElements(new TurnedElements(Groups, Rows, ReadZeroPoints), zeroPoint => zeroPoint - half),
         };
     }
 

@@ -8,7 +8,7 @@ public abstract class Dialect
     }
 
     /// <summary>Every dialect.</summary>
-    public static IReadOnlyList<Dialect> All { get; } = [new Gptq(), new Awq(), new CompressedTensors(), new BitsAndBytes(), new ScaledFloats(), new ModelOpt(), new GgmlBlocks(), new Qdq(), new MatMulNBits()];
+    public static IReadOnlyList<Dialect> All { get; } = [new Gptq(), new Awq(), new CompressedTensors(), new BitsAndBytes(), new ScaledFloats(), new ModelOpt(), new MicroscaledExperts(), new GgmlBlocks(), new Qdq(), new MatMulNBits()];
 
     /// <summary>Those that pack a weight into several tensors: all but types whose blocks hold their scales.</summary>
     public static IReadOnlyList<Dialect> OfSeveralTensors { get; } = [.. All.Where(static dialect => dialect is not GgmlBlocks)];

@@ -150,6 +150,6 @@ internal sealed record ScaledCodes
     private TurnedElements Turned(Elements elements)
     {
         long columns = GridColumns;
-        return new TurnedElements(checked((int)GridRows), (group, row, values) => elements.Read((group * columns) + row, values));
+        return new TurnedElements(GridRows, columns, (group, row, values) => elements.Read((group * columns) + row, values));
     }
 }

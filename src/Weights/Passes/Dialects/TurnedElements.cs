@@ -1,11 +1,16 @@
 namespace Weights.Passes.Dialects;
 
-/// <summary>Numbers [groups, rows], read row after row.</summary>
+/// <summary>
+/// Numbers [groups, rows], read row after row. Some rows are read at a time, as each is spread over all groups, and are kept until others are read or memory is wanted.
+/// </summary>
 /// <param name="groups">How many groups.</param>
+/// <param name="rows">How many rows.</param>
 /// <param name="read">Reads those of a group, from a row on.</param>
-internal sealed class TurnedElements(int groups, TurnedElements.Reader read) : Elements
+internal sealed class TurnedElements(long groups, long rows, TurnedElements.Reader read) : Elements
 {
-    private const int MostNumbers = 1 << 14;
+    private const int MostNumbers = 1 << 19;
+
+    private readonly WeakReference<Band?> _last = new(null);
 
     /// <summary>Reads numbers of a group.</summary>
     /// <param name="group">The group.</param>
@@ -15,25 +20,39 @@ internal sealed class TurnedElements(int groups, TurnedElements.Reader read) : E
 
     public override void Read(long first, Span<float> values)
     {
-        int most = Math.Max(1, MostNumbers / groups);
-        float[] line = new float[most];
         while (!values.IsEmpty)
         {
-            (long row, long group) = Math.DivRem(first, groups);
-            // The rest of a row, or whole rows.
-            bool isPart = group != 0 || values.Length < groups;
-            int width = isPart ? (int)Math.Min(values.Length, groups - group) : groups;
-            int rows = isPart ? 1 : Math.Min(most, values.Length / groups);
-            for (int column = 0; column < width; column++)
-            {
-                read((int)group + column, (int)row, line.AsSpan(0, rows));
-                for (int index = 0; index < rows; index++)
-                {
-                    values[(index * width) + column] = line[index];
-                }
-            }
-            values = values[(rows * width)..];
-            first += rows * width;
+            Band band = BandOf(first / groups);
+            ReadOnlySpan<float> known = band.Numbers.AsSpan((int)(first - (band.Row * groups)));
+            known = known[..Math.Min(known.Length, values.Length)];
+            known.CopyTo(values);
+            values = values[known.Length..];
+            first += known.Length;
         }
     }
+
+    private Band BandOf(long row)
+    {
+        int most = (int)Math.Clamp(MostNumbers / groups, 1, rows);
+        long first = row - (row % most);
+        if (_last.TryGetTarget(out Band? last) && last.Row == first)
+        {
+            return last;
+        }
+        int count = (int)Math.Min(most, rows - first);
+        Band band = new(first, new float[count * groups]);
+        float[] line = new float[count];
+        for (int group = 0; group < groups; group++)
+        {
+            read(group, (int)first, line);
+            for (int index = 0; index < count; index++)
+            {
+                band.Numbers[(index * groups) + group] = line[index];
+            }
+        }
+        _last.SetTarget(band);
+        return band;
+    }
+
+    private sealed record Band(long Row, float[] Numbers);
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Weights.Passes.Dialects;
 
 namespace Weights.Passes.Packing;
@@ -80,7 +81,7 @@ public sealed record PackingOptions
             return null;
         }
         ScaledCodes rows = Layout.IsTurned(use) ? known.Turned() : known;
-        IEnumerable<ScaleScope> scopes = scheme == Scheme && Scope is { } asked ? [asked] : [ScopeOf(rows), ScaleScope.Channel, Layout.UsualScope(scheme)];
+        IEnumerable<ScaleScope> scopes = scheme == Scheme && Scope is { } asked ? [asked] : [ScopeOf(rows), ScaleScope.Channel, Layout.UsualScope(scheme), PartOf(rows)];
         ScaleScope[] same = [.. scopes.Where(scope => HaveOneScale(rows, scope))];
         if (same.Length == 0 || known.Simplified(scheme.Bits) is not { } simple)
         {
@@ -98,7 +99,14 @@ public sealed record PackingOptions
     private static bool HaveOneScale(ScaledCodes codes, ScaleScope scope) =>
         scope == ScaleScope.Tensor ? codes.HasOneScaleFor(codes.Rows, codes.Columns)
         : scope == ScaleScope.Channel ? codes.HasOneScaleFor(1, codes.Columns)
-        : codes.HasOneScaleFor(scope.Rows, scope.Columns);
+        : codes.HasOneScaleFor(scope.Rows, scope.Columns) && (scope.IsBlock || codes.Rows == 1 || codes.Columns % scope.Columns == 0); // Of a single row, the last group may be shorter.
+
+    // The largest power of two that divides a row as well as what has a scale.
+    private static ScaleScope PartOf(ScaledCodes codes)
+    {
+        long part = (long)BigInteger.GreatestCommonDivisor(codes.Columns, codes.BlockColumns);
+        return ScaleScope.Group((int)Math.Min(part & -part, 1 << 20));
+    }
 
     /// <summary>How a weight is packed if its numbers become those of a scheme; what was said about scopes and zero points is about the main scheme.</summary>
     public PackingChoice Choice(PackedScheme scheme)
