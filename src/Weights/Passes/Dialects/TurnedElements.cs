@@ -9,6 +9,7 @@ namespace Weights.Passes.Dialects;
 internal sealed class TurnedElements(long groups, long rows, TurnedElements.Reader read) : Elements
 {
     private const int MostNumbers = 1 << 19;
+    private const int MostRows = 1 << 12;
 
     private readonly WeakReference<Band?> _last = new(null);
 
@@ -33,7 +34,7 @@ internal sealed class TurnedElements(long groups, long rows, TurnedElements.Read
 
     private Band BandOf(long row)
     {
-        int most = (int)Math.Clamp(MostNumbers / groups, 1, rows);
+        int most = (int)Math.Clamp(MostNumbers / groups, 1, Math.Min(rows, MostRows));
         long first = row - (row % most);
         if (_last.TryGetTarget(out Band? last) && last.Row == first)
         {

@@ -25,6 +25,8 @@ internal sealed class BitsAndBytesLayout : PackedLayout
     // Its scales stand for the largest number, not for a step.
     internal override bool Keeps(PackedScheme scheme, ScaledCodes codes) => scheme != PackedScheme.Int8 && base.Keeps(scheme, codes);
 
+    internal override bool CutsGroups(WeightUse? use) => true;
+
     // Its configuration says one thing for all layers.
     internal override bool MixesSchemes => false;
 

@@ -21,9 +21,11 @@ internal sealed class CodedBlocks
     private readonly ScaledCodes? _known;
     private readonly QuantizationErrors? _errors;
     private readonly Rounded _rounded;
+    private readonly (long Length, long Padding) _row;
 
-    private CodedBlocks(Tensor tensor, BlockRecipe recipe, ScaledCodes? known, QuantizationErrors? errors)
+    private CodedBlocks(Tensor tensor, BlockRecipe recipe, ScaledCodes? known, QuantizationErrors? errors, long padding)
     {
+        _row = (padding == 0 ? tensor.Shape.ElementCount : tensor.Shape[1], padding);
         _known = known;
         _numbers = Dialects.Elements.Of(tensor.Bytes.Crc32 is null ? tensor : new Tensor(tensor.Name, tensor.DType, tensor.Shape, new CheckedBytes(tensor.Bytes)));
         _errors = errors;
@@ -40,8 +42,9 @@ internal sealed class CodedBlocks
     /// <param name="recipe">How they are encoded.</param>
     /// <param name="known">Scales and zero points that they have; null where these are to be found.</param>
     /// <param name="errors">Is told how far the numbers moved whenever codes are read; null for nobody.</param>
-    public static CodedBlocks Of(Tensor tensor, int blockLength, BlockRecipe recipe, ScaledCodes? known, QuantizationErrors? errors) =>
-        new(tensor, recipe, known, errors) { Elements = tensor.Shape.ElementCount, BlockLength = blockLength };
+    /// <param name="padding">Zeros at the end of each row that do not count.</param>
+    public static CodedBlocks Of(Tensor tensor, int blockLength, BlockRecipe recipe, ScaledCodes? known, QuantizationErrors? errors, long padding = 0) =>
+        new(tensor, recipe, known, errors, padding) { Elements = tensor.Shape.ElementCount, BlockLength = blockLength };
 
     /// <summary>Numbers in all.</summary>
     public required long Elements { get; init; }
@@ -89,7 +92,7 @@ internal sealed class CodedBlocks
                 if (hasCodes)
                 {
                     _rounded.Round(batch.Decoded);
-                    sums.Add(batch.Numbers, batch.Decoded, first * BlockLength, Tolerance.None);
+                    Compare(batch, first * BlockLength, sums);
                     codes = codes[elements..];
                 }
                 if (!zeroPoints.IsEmpty)
@@ -109,6 +112,17 @@ internal sealed class CodedBlocks
         if (hasCodes)
         {
             _errors?.Saw(start * BlockLength, Math.Min(first * BlockLength, Elements) - (start * BlockLength), sums, saturated);
+        }
+    }
+
+    private void Compare(Batch batch, long first, DifferenceSums sums)
+    {
+        for (int index = 0; index < batch.Numbers.Length;)
+        {
+            long column = (first + index) % _row.Length;
+            int counting = (int)Math.Clamp(_row.Length - _row.Padding - column, 0, batch.Numbers.Length - index);
+            sums.Add(batch.Numbers.Slice(index, counting), batch.Decoded.Slice(index, counting), first + index, Tolerance.None);
+            index += (int)Math.Min(_row.Length - column, batch.Numbers.Length - index);
         }
     }
 

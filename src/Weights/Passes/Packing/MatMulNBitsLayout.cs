@@ -5,7 +5,7 @@ namespace Weights.Passes.Packing;
 
 /// <summary>
 /// Matrices by which a graph multiplies as they are packed (ONNX Runtime's <c>MatMulNBits</c>): tensors are those that the dialect of that name reads, of 4 or 8 bits, in blocks of what goes into a
-/// product. Names of parts are those of ONNX Runtime's quantiser.
+/// product, the last of which has zeros where there are no more. Names of parts are those of ONNX Runtime's quantiser.
 /// </summary>
 internal sealed class MatMulNBitsLayout : PackedLayout
 {
@@ -17,6 +17,8 @@ internal sealed class MatMulNBitsLayout : PackedLayout
     public override IReadOnlyList<PackedScheme> Schemes { get; } = [PackedScheme.Int4, PackedScheme.Int8];
 
     public override bool IsOfGraph => true;
+
+    internal override bool CutsGroups(WeightUse? use) => true;
 
     internal override ScaleScope UsualScope(PackedScheme scheme) => ScaleScope.Group(UsualBlock);
 
@@ -32,7 +34,6 @@ internal sealed class MatMulNBitsLayout : PackedLayout
         long inputs = tensor.Shape[IsTurned(use) ? 0 : 1];
         return tensor.Shape.ElementCount == 0 ? "no elements"
             : tensor.DType.BlockLength > 1 ? "no numbers of whole bytes"
-            : inputs % choice.Scope.Columns != 0 ? $"{inputs:N0} inputs are not whole groups of {choice.Scope.Columns}"
             : TooLong(inputs);
     }
 
@@ -41,11 +42,11 @@ internal sealed class MatMulNBitsLayout : PackedLayout
         QuantizedValue value = ValueOf(weight, choice);
         (long inputs, long outputs) = (value.Shape[0], value.Shape[1]);
         (int bits, int size) = (choice.Scheme.Bits, choice.Scope.Columns);
-        int columns = (int)(inputs / size);
+        int columns = (int)((inputs + size - 1) / size);
         IntegerCoder coder = new(bits, !choice.IsAsymmetric, choice.Search, ScaleStorage.Of(weight.ScaleType));
         BlockRecipe recipe = new(_ => coder, weight.ScaleType);
         // Each part reads the weight for itself, so that all can do so in order.
-        CodedBlocks Blocks() => ByOutputs(weight).Blocks(size, recipe);
+        CodedBlocks Blocks() => ByOutputs(weight).Padded(size).Blocks(size, recipe);
         CodePacking packing = new(bits, Offset: 1 << (bits - 1));
         List<Tensor> parts =
         [

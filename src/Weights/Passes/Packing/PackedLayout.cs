@@ -44,6 +44,9 @@ public abstract class PackedLayout
     /// <summary>Whether weights of one file may be of different schemes.</summary>
     internal virtual bool MixesSchemes => true;
 
+    /// <summary>Whether the last group of a row may have fewer columns than others.</summary>
+    internal virtual bool CutsGroups(WeightUse? use) => false;
+
     /// <summary>Which numbers share a scale where nothing is said.</summary>
     internal abstract ScaleScope UsualScope(PackedScheme scheme);
 
@@ -62,7 +65,7 @@ public abstract class PackedLayout
         }
         long columns = tensor.Shape[IsTurned(use) ? 0 : 1];
         return tensor.Shape.ElementCount == 0 ? "no elements"
-            : choice.Scope.IsGroup && columns % choice.Scope.Columns != 0 ? $"rows of {columns:N0} are not whole groups of {choice.Scope.Columns}"
+            : choice.Scope.IsGroup && !CutsGroups(use) && columns % choice.Scope.Columns != 0 ? $"rows of {columns:N0} are not whole groups of {choice.Scope.Columns}"
             : TooLong(columns);
     }
 

@@ -82,7 +82,7 @@ public sealed record PackingOptions
         }
         ScaledCodes rows = Layout.IsTurned(use) ? known.Turned() : known;
         IEnumerable<ScaleScope> scopes = scheme == Scheme && Scope is { } asked ? [asked] : [ScopeOf(rows), ScaleScope.Channel, Layout.UsualScope(scheme), PartOf(rows)];
-        ScaleScope[] same = [.. scopes.Where(scope => HaveOneScale(rows, scope))];
+        ScaleScope[] same = [.. scopes.Where(scope => HaveOneScale(rows, scope, Layout.CutsGroups(use)))];
         if (same.Length == 0 || known.Simplified(scheme.Bits) is not { } simple)
         {
             return null;
@@ -96,10 +96,10 @@ public sealed record PackingOptions
         : codes.GridRows > 1 ? ScaleScope.Channel
         : ScaleScope.Tensor;
 
-    private static bool HaveOneScale(ScaledCodes codes, ScaleScope scope) =>
+    private static bool HaveOneScale(ScaledCodes codes, ScaleScope scope, bool mayCut) =>
         scope == ScaleScope.Tensor ? codes.HasOneScaleFor(codes.Rows, codes.Columns)
         : scope == ScaleScope.Channel ? codes.HasOneScaleFor(1, codes.Columns)
-        : codes.HasOneScaleFor(scope.Rows, scope.Columns) && (scope.IsBlock || codes.Rows == 1 || codes.Columns % scope.Columns == 0); // Of a single row, the last group may be shorter.
+        : codes.HasOneScaleFor(scope.Rows, scope.Columns) && (scope.IsBlock || mayCut || codes.Columns % scope.Columns == 0);
 
     // The largest power of two that divides a row as well as what has a scale.
     private static ScaleScope PartOf(ScaledCodes codes)

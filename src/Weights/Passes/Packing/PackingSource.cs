@@ -13,6 +13,9 @@ internal sealed record PackingSource(Tensor Tensor, ScaledCodes? Codes, Quantiza
     /// <summary>How a graph uses it; null where there is none, or it does not say.</summary>
     public WeightUse? Use { get; init; }
 
+    /// <summary>Zeros at the end of each row that are none of its numbers.</summary>
+    public long Padding { get; init; }
+
     /// <summary>Its name.</summary>
     public string Name => Tensor.Name;
 
@@ -25,10 +28,23 @@ internal sealed record PackingSource(Tensor Tensor, ScaledCodes? Codes, Quantiza
     /// <summary>Its blocks.</summary>
     /// <param name="length">Numbers of a block.</param>
     /// <param name="recipe">How codes are found, where there are none.</param>
-    public CodedBlocks Blocks(int length, BlockRecipe recipe) => CodedBlocks.Of(Tensor, length, recipe, Codes, Errors);
+    public CodedBlocks Blocks(int length, BlockRecipe recipe) => CodedBlocks.Of(Tensor, length, recipe, Codes, Errors, Padding);
 
     /// <summary>The same with a scale for each block of rows and columns, if it has none yet.</summary>
     public PackingSource InBlocks(ScaleScope scope, BlockCoder coder) => Codes is null ? this with { Codes = BlockScales.Fit(this, scope, coder) } : this;
+
+    /// <summary>The same in rows of whole blocks.</summary>
+    public PackingSource Padded(int length)
+    {
+        (long columns, int size) = (Shape[1], Tensor.DType.BlockBytes);
+        long padded = (columns + length - 1) / length * length;
+        return padded == columns ? this : this with
+        {
+            Tensor = new Tensor(Name, Tensor.DType, new Shape(Shape[0], padded), new PaddedRows(Tensor.Bytes, columns * size, padded * size, size)),
+            Codes = Codes is null ? null : Codes with { Columns = padded },
+            Padding = padded - columns,
+        };
+    }
 
     /// <summary>The same with columns as rows.</summary>
     public PackingSource Turned()

@@ -20,6 +20,8 @@ internal sealed class QdqLayout : PackedLayout
 
     internal override bool IsTurned(WeightUse? use) => OutputAxis(use) == 1;
 
+    internal override bool CutsGroups(WeightUse? use) => IsTurned(use);
+
     internal override string? Problem(PackingChoice choice) => choice.Scope.IsBlock ? $"{Name} has a scale per tensor, per channel or groups, not {choice.Scope}" : null;
 
     internal override string? ReasonToKeep(Tensor tensor, PackingChoice choice, WeightUse? use)
@@ -40,7 +42,7 @@ internal sealed class QdqLayout : PackedLayout
         if (choice.Scope.IsGroup)
         {
             return tensor.Shape.Rank != 2 ? "no matrix, of which alone blocks are made"
-                : tensor.Shape[1 - axis] % choice.Scope.Columns != 0 ? $"{tensor.Shape[1 - axis]:N0} inputs are not whole groups of {choice.Scope.Columns}"
+                : !CutsGroups(use) && tensor.Shape[1] % choice.Scope.Columns != 0 ? $"{tensor.Shape[1]:N0} inputs are not whole groups of {choice.Scope.Columns}"
                 : TooLong(axis == 0 ? 1 : tensor.Shape[1]);
         }
         return TooLong(Math.Max(tensor.Shape.ElementCount / tensor.Shape[axis], axis == 0 ? 1 : Columns(tensor.Shape, axis)));
@@ -113,7 +115,7 @@ internal sealed class QdqLayout : PackedLayout
             return new Shape(shape[(int)value.Axis]);
         }
         long[] grid = shape.Dimensions.ToArray();
-        grid[value.Axis] /= choice.Scope.Columns;
+        grid[value.Axis] = (grid[value.Axis] + choice.Scope.Columns - 1) / choice.Scope.Columns;
         return new Shape(grid);
     }
 
