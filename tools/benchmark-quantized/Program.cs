@@ -34,6 +34,7 @@ foreach (QuantizedDType dtype in DType.All.OfType<QuantizedDType>().Where(dtype 
 {
     Measure(dtype);
 }
+Weights.Benchmark.Packed.Measure(matrix, importances, rounds, names);
 
 void Measure(QuantizedDType dtype)
 {

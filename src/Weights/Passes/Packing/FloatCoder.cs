@@ -9,13 +9,5 @@ internal sealed class FloatCoder(ScaleStorage storage) : BlockCoder(storage)
 
     public override int Encode(ReadOnlySpan<float> numbers, float scale, int zeroPoint, Span<byte> codes) => EightBitFloats.Encode(numbers, Storage.Value(scale), codes);
 
-    public override void Decode(ReadOnlySpan<byte> codes, float scale, int zeroPoint, Span<float> numbers)
-    {
-        float[] values = EightBitFloats.Values;
-        float factor = Storage.Value(scale);
-        for (int index = 0; index < numbers.Length; index++)
-        {
-            numbers[index] = values[codes[index]] * factor;
-        }
-    }
+    public override void Decode(ReadOnlySpan<byte> codes, float scale, int zeroPoint, Span<float> numbers) => EightBitFloats.Decode(codes, Storage.Value(scale), numbers);
 }

@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -23,33 +25,12 @@ internal sealed class IntegerCoder(int bits, bool isSymmetric, ScaleSearching se
     private readonly float _lowest = -(1 << (bits - 1));
     private readonly float _highest = (1 << (bits - 1)) - 1;
 
-    public override (float Scale, int ZeroPoint) Fit(ReadOnlySpan<float> numbers)
-    {
-        NumberRange range = NumberRange.Of(numbers);
-        (float Scale, int ZeroPoint) best = Fit(range);
-        if (search == ScaleSearching.Absmax)
-        {
-            return best;
-        }
-        double least = SquaredError(numbers, best.Scale, best.ZeroPoint);
-        (float Scale, int ZeroPoint) last = best;
-        for ((int step, int idle) = (1, 0); step <= MostSteps && idle < Patience; step++, idle++)
-        {
-            float part = 1 - (step / 100f);
-            (float Scale, int ZeroPoint) tried = Fit(new NumberRange(range.Least * part, range.Greatest * part));
-            if (tried == last)
-            {
-                continue;
-            }
-            last = tried;
-            double error = SquaredError(numbers, tried.Scale, tried.ZeroPoint);
-            if (error < least)
-            {
-                (least, best, idle) = (error, tried, 0);
-            }
-        }
-        return best;
-    }
+    // What is beyond is cut off.
+    private readonly float _least = -(1 << (bits - 1)) - 0.5f - ((1 << (bits - 1)) * Slack);
+    private readonly float _most = (1 << (bits - 1)) - 0.5f + (((1 << (bits - 1)) - 1) * Slack);
+
+    public override (float Scale, int ZeroPoint) Fit(ReadOnlySpan<float> numbers) =>
+        search == ScaleSearching.Absmax ? Fit(NumberRange.Of(numbers)) : Search(numbers, NumberRange.Of(numbers));
 
     public override (float Scale, int ZeroPoint) Fit(NumberRange range)
     {
@@ -64,19 +45,27 @@ internal sealed class IntegerCoder(int bits, bool isSymmetric, ScaleSearching se
 
     public override int Encode(ReadOnlySpan<float> numbers, float scale, int zeroPoint, Span<byte> codes)
     {
+        (Vector256<float> divisor, Vector256<float> zero) = (Vector256.Create(scale), Vector256.Create((float)zeroPoint));
         int saturated = 0;
         int index = 0;
         for (; index + 32 <= numbers.Length; index += 32)
         {
-            Vector256<int> a = Codes(Vector256.Create(numbers[index..]), scale, zeroPoint, ref saturated);
-            Vector256<int> b = Codes(Vector256.Create(numbers[(index + 8)..]), scale, zeroPoint, ref saturated);
-            Vector256<int> c = Codes(Vector256.Create(numbers[(index + 16)..]), scale, zeroPoint, ref saturated);
-            Vector256<int> d = Codes(Vector256.Create(numbers[(index + 24)..]), scale, zeroPoint, ref saturated);
-            Vector256.Narrow(Vector256.Narrow(a, b), Vector256.Narrow(c, d)).AsByte().CopyTo(codes[index..]);
+            ReadOnlySpan<float> part = numbers.Slice(index, 32);
+            Vector256<int> a = Codes(Vector256.Create(part), divisor, zero, ref saturated);
+            Vector256<int> b = Codes(Vector256.Create(part[8..]), divisor, zero, ref saturated);
+            Vector256<int> c = Codes(Vector256.Create(part[16..]), divisor, zero, ref saturated);
+            Vector256<int> d = Codes(Vector256.Create(part[24..]), divisor, zero, ref saturated);
+            Vector256.NarrowWithSaturation(Vector256.NarrowWithSaturation(a, b), Vector256.NarrowWithSaturation(c, d)).AsByte().CopyTo(codes[index..]);
+        }
+        for (; index + 8 <= numbers.Length; index += 8)
+        {
+            Vector256<int> eight = Codes(Vector256.Create(numbers.Slice(index, 8)), divisor, zero, ref saturated);
+            Vector128<short> narrow = Vector128.NarrowWithSaturation(eight.GetLower(), eight.GetUpper());
+            MemoryMarshal.Write(codes[index..], Vector128.NarrowWithSaturation(narrow, narrow).AsInt64()[0]);
         }
         for (; index < numbers.Length; index++)
         {
-            codes[index] = unchecked((byte)Codes(Vector256.CreateScalar(numbers[index]), scale, zeroPoint, ref saturated)[0]);
+            codes[index] = unchecked((byte)Codes(Vector256.CreateScalar(numbers[index]), divisor, zero, ref saturated)[0]);
         }
         return saturated;
     }
@@ -97,36 +86,67 @@ internal sealed class IntegerCoder(int bits, bool isSymmetric, ScaleSearching se
         }
     }
 
-    private Vector256<int> Codes(Vector256<float> numbers, float scale, int zeroPoint, ref int saturated)
+    private (float Scale, int ZeroPoint) Search(ReadOnlySpan<float> numbers, NumberRange range)
     {
-        Vector256<float> exact = (numbers / scale) + Vector256.Create((float)zeroPoint);
-        Vector256<float> code = Nearest(exact);
-        saturated += System.Numerics.BitOperations.PopCount(Vector256.GreaterThan(Vector256.Abs(exact - code), Vector256.Create(0.5f) + (Vector256.Abs(code) * Slack)).ExtractMostSignificantBits());
-        return Vector256.ConvertToInt32Native(Vector256.ConditionalSelect(Vector256.Equals(exact, exact), code, Vector256.Create((float)zeroPoint)));
+        (float Scale, int ZeroPoint) best = Fit(range);
+        double least = SquaredError(numbers, best.Scale, best.ZeroPoint);
+        (float Scale, int ZeroPoint) last = best;
+        for ((int step, int idle) = (1, 0); step <= MostSteps && idle < Patience; step++, idle++)
+        {
+            float part = 1 - (step / 100f);
+            (float Scale, int ZeroPoint) tried = Fit(new NumberRange(range.Least * part, range.Greatest * part));
+            if (tried == last)
+            {
+                continue;
+            }
+            last = tried;
+            double error = SquaredError(numbers, tried.Scale, tried.ZeroPoint);
+            if (error < least)
+            {
+                (least, best, idle) = (error, tried, 0);
+            }
+        }
+        return best;
     }
 
+    // Only the first and the last code have numbers farther away than half a step.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Vector256<int> Codes(Vector256<float> numbers, Vector256<float> divisor, Vector256<float> zero, ref int saturated)
+    {
+        Vector256<float> exact = (numbers / divisor) + zero;
+        Vector256<float> isBeyond = Vector256.LessThan(exact, Vector256.Create(_least)) | Vector256.GreaterThan(exact, Vector256.Create(_most));
+        saturated += BitOperations.PopCount(isBeyond.ExtractMostSignificantBits());
+        return Vector256.ConvertToInt32Native(Vector256.ConditionalSelect(Vector256.Equals(exact, exact), Nearest(exact), zero));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Vector256<float> Nearest(Vector256<float> exact) => Vector256.MinNative(Vector256.MaxNative(Vector256.Round(exact), Vector256.Create(_lowest)), Vector256.Create(_highest));
 
+    // Products of differences are exact, so that it makes no difference whether sums of them are fused.
     private double SquaredError(ReadOnlySpan<float> numbers, float scale, int zeroPoint)
     {
+        (Vector256<float> factor, Vector256<float> zero) = (Vector256.Create(scale), Vector256.Create((float)zeroPoint));
         Vector256<double> sum = Vector256<double>.Zero;
         int index = 0;
-        Vector256<float> zero = Vector256.Create((float)zeroPoint);
         for (; index + 8 <= numbers.Length; index += 8)
         {
-            Vector256<float> finite = NumberRange.Finite(Vector256.Create(numbers[index..]));
-            Vector256<float> difference = ((Nearest((finite / scale) + zero) - zero) * scale) - finite;
-            (Vector256<double> lower, Vector256<double> upper) = Vector256.Widen(difference);
-            sum += (lower * lower) + (upper * upper);
+            (Vector256<double> lower, Vector256<double> upper) = Vector256.Widen(Difference(Vector256.Create(numbers.Slice(index, 8)), factor, zero));
+            sum += Vector256.MultiplyAddEstimate(lower, lower, upper * upper);
         }
         double rest = 0;
         for (; index < numbers.Length; index++)
         {
-            Vector256<float> finite = NumberRange.Finite(Vector256.CreateScalar(numbers[index]));
-            double difference = (((Nearest((finite / scale) + zero) - zero) * scale) - finite)[0];
+            double difference = Difference(Vector256.CreateScalar(numbers[index]), factor, zero)[0];
             rest += difference * difference;
         }
         return Vector256.Sum(sum) + rest;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Vector256<float> Difference(Vector256<float> numbers, Vector256<float> scale, Vector256<float> zero)
+    {
+        Vector256<float> finite = NumberRange.Finite(numbers);
+        return ((Nearest((finite / scale) + zero) - zero) * scale) - finite;
     }
 }
 

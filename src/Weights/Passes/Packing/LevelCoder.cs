@@ -1,6 +1,8 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Weights.Passes.Packing;
 
@@ -11,10 +13,15 @@ internal sealed class LevelCoder : BlockCoder
 
     private readonly LevelSet _set;
     private readonly bool _isSigned;
-    private readonly Vector256<byte> _codes;
+    private readonly Vector128<byte> _codes;
     private readonly Vector256<float> _lowerLevels;
     private readonly Vector256<float> _upperLevels;
-    private readonly int _rankOfZero;
+
+    // The bounds that a number is compared with, one after the other: the middle one; that of the half where it then is; of the quarter; where there are fifteen, of the eighth.
+    private readonly Vector256<float> _middle;
+    private readonly Vector256<float> _ofHalves;
+    private readonly Vector256<float> _ofQuarters;
+    private readonly Vector256<float> _ofEighths;
 
     private LevelCoder(LevelSet set, ScaleStorage storage)
         : base(storage)
@@ -23,9 +30,9 @@ internal sealed class LevelCoder : BlockCoder
         Span<byte> codes = stackalloc byte[16];
         codes.Clear();
         set.Codes.CopyTo(codes);
-        _codes = Vector256.Create(Vector128.Create<byte>(codes), Vector128.Create<byte>(codes));
+        _codes = Vector128.Create<byte>(codes);
         (_lowerLevels, _upperLevels) = (Vector256.Create(set.Levels), Vector256.Create(set.Levels, 8));
-        _rankOfZero = Array.IndexOf(set.Codes, (byte)Array.IndexOf(set.Levels, 0f));
+        (_middle, _ofHalves, _ofQuarters, _ofEighths) = (Bounds(2), Bounds(4), Bounds(8), Bounds(16));
     }
 
     /// <summary>4-bit floats E2M1, rounded to even.</summary>
@@ -42,21 +49,16 @@ internal sealed class LevelCoder : BlockCoder
     public override int Encode(ReadOnlySpan<float> numbers, float scale, int zeroPoint, Span<byte> codes)
     {
         float factor = Storage.Value(scale);
-        Vector256<float> divisor = Vector256.Create(_set.IsMultiplied ? 1 / factor : factor);
+        Divisor by = _set.IsMultiplied ? Divisor.OfInverse(1 / factor) : new(factor);
         int beyond = 0;
         int index = 0;
-        for (; index + 32 <= numbers.Length; index += 32)
+        for (; index + 16 <= numbers.Length; index += 16)
         {
-            Codes(numbers.Slice(index, 32), divisor, ref beyond).CopyTo(codes[index..]);
+            Codes(numbers.Slice(index, 16), in by, ref beyond).CopyTo(codes[index..]);
         }
         if (index < numbers.Length)
         {
-            Span<float> rest = stackalloc float[32];
-            Span<byte> restCodes = stackalloc byte[32];
-            rest.Clear();
-            numbers[index..].CopyTo(rest);
-            Codes(rest, divisor, ref beyond).CopyTo(restCodes);
-            restCodes[..(numbers.Length - index)].CopyTo(codes[index..]);
+            beyond += EncodeRest(numbers[index..], scale, codes[index..]);
         }
         return beyond;
     }
@@ -71,7 +73,7 @@ internal sealed class LevelCoder : BlockCoder
             Vector256<int> code = Vector256.WidenLower(Vector256.WidenLower(eight.ToVector256())).AsInt32();
             Vector256<int> place = code & Vector256.Create(7);
             Vector256<float> isUpper = Vector256.GreaterThan(code, Vector256.Create(7)).AsSingle();
-            Vector256<float> levels = Vector256.ConditionalSelect(isUpper, Vector256.Shuffle(_upperLevels, place), Vector256.Shuffle(_lowerLevels, place));
+            Vector256<float> levels = Vector256.ConditionalSelect(isUpper, Vector256.ShuffleNative(_upperLevels, place), Vector256.ShuffleNative(_lowerLevels, place));
             (levels * factor).CopyTo(numbers[index..]);
         }
         for (; index < numbers.Length; index++)
@@ -80,31 +82,61 @@ internal sealed class LevelCoder : BlockCoder
         }
     }
 
-    private Vector256<byte> Codes(ReadOnlySpan<float> numbers, Vector256<float> divisor, ref int beyond)
+    // Fewer than sixteen.
+    private int EncodeRest(ReadOnlySpan<float> numbers, float scale, Span<byte> codes)
     {
-        Vector256<int> a = Ranks(Vector256.Create(numbers), divisor, ref beyond);
-        Vector256<int> b = Ranks(Vector256.Create(numbers[8..]), divisor, ref beyond);
-        Vector256<int> c = Ranks(Vector256.Create(numbers[16..]), divisor, ref beyond);
-        Vector256<int> d = Ranks(Vector256.Create(numbers[24..]), divisor, ref beyond);
-        Vector256<byte> ranks = Vector256.Narrow(Vector256.Narrow(a, b), Vector256.Narrow(c, d)).AsByte();
-        Vector256<byte> places = ranks & Vector256.Create((byte)0xF);
-        Vector256<byte> codes = Vector256.Create(Vector128.Shuffle(_codes.GetLower(), places.GetLower()), Vector128.Shuffle(_codes.GetLower(), places.GetUpper()));
-        return codes | ((ranks >>> 4) & Vector256.Create((byte)SignCode));
+        Span<float> all = stackalloc float[16];
+        Span<byte> allCodes = stackalloc byte[16];
+        all.Clear();
+        numbers.CopyTo(all);
+        int beyond = Encode(all, scale, 0, allCodes);
+        allCodes[..numbers.Length].CopyTo(codes);
+        return beyond;
     }
 
-    // The rank, and 128 for negative numbers where there is a sign. A NaN is above no bound; it becomes zero, as far as there is one.
-    private Vector256<int> Ranks(Vector256<float> numbers, Vector256<float> divisor, ref int beyond)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Vector128<byte> Codes(ReadOnlySpan<float> numbers, in Divisor by, ref int beyond)
     {
-        Vector256<float> scaled = _set.IsMultiplied ? numbers * divisor : numbers / divisor;
+        Vector256<int> a = Ranks(by.Divide(Vector256.Create(numbers)), ref beyond);
+        Vector256<int> b = Ranks(by.Divide(Vector256.Create(numbers[8..])), ref beyond);
+        Vector256<short> pairs = Vector256.NarrowWithSaturation(a, b);
+        Vector128<byte> ranks = Vector128.NarrowWithSaturation(pairs.GetLower(), pairs.GetUpper()).AsByte();
+        return Vector128.Shuffle(_codes, ranks & Vector128.Create((byte)0xF)) | ((ranks >>> 1) & Vector128.Create((byte)SignCode));
+    }
+
+    // The rank, and 16 for negative numbers where there is a sign. A NaN has the rank of zero.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Vector256<int> Ranks(Vector256<float> scaled, ref int beyond)
+    {
         Vector256<float> magnitude = Vector256.Abs(scaled);
         beyond += BitOperations.PopCount(Vector256.GreaterThan(magnitude, Vector256.Create(_set.Beyond)).ExtractMostSignificantBits());
-        Vector256<float> compared = _isSigned ? magnitude : scaled;
-        Vector256<int> rank = Vector256<int>.Zero;
-        foreach (float bound in _set.Bounds)
+        Vector256<float> compared = (_isSigned ? magnitude : scaled) & Vector256.Equals(scaled, scaled);
+        Vector256<int> rank = Vector256<int>.Zero - Vector256.GreaterThan(compared, _middle).AsInt32();
+        rank = Step(rank, OfFour(_ofHalves, rank), compared);
+        rank = Step(rank, OfFour(_ofQuarters, rank), compared);
+        return _isSigned
+            ? rank | (Vector256.LessThan(scaled, Vector256<float>.Zero).AsInt32() & Vector256.Create(16))
+            : Step(rank, Vector256.ShuffleNative(_ofEighths, rank), compared);
+    }
+
+    // Of twice as many parts of the levels, the one where each number is.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<int> Step(Vector256<int> part, Vector256<float> bounds, Vector256<float> numbers) => part + part - Vector256.GreaterThan(numbers, bounds).AsInt32();
+
+    // What both halves of a vector have four of is looked up in each half, which is faster.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> OfFour(Vector256<float> bounds, Vector256<int> places) => Avx.IsSupported ? Avx.PermuteVar(bounds, places) : Vector256.ShuffleNative(bounds, places);
+
+    // Those between which there are so many parts of the levels, twice where they are four or fewer.
+    private Vector256<float> Bounds(int parts)
+    {
+        Span<float> bounds = stackalloc float[Vector256<float>.Count];
+        bounds.Clear();
+        int step = (_set.Bounds.Length + 1) / parts;
+        for (int index = 0; step > 0 && index < bounds.Length; index++)
         {
-            rank -= Vector256.GreaterThan(compared, Vector256.Create(bound)).AsInt32();
+            bounds[index] = _set.Bounds[(((2 * (index % (parts / 2))) + 1) * step) - 1];
         }
-        rank = Vector256.ConditionalSelect(Vector256.Equals(scaled, scaled).AsInt32(), rank, Vector256.Create(_rankOfZero));
-        return _isSigned ? rank | (Vector256.LessThan(scaled, Vector256<float>.Zero).AsInt32() & Vector256.Create(0x80)) : rank;
+        return Vector256.Create<float>(bounds);
     }
 }

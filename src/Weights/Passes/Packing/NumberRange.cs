@@ -7,7 +7,7 @@ namespace Weights.Passes.Packing;
 internal readonly record struct NumberRange(float Least, float Greatest)
 {
     /// <summary>The larger of both distances from zero.</summary>
-    public float Magnitude => Math.Max(-Least, Greatest);
+    public float Magnitude => float.MaxNative(-Least, Greatest);
 
     /// <summary>The range of some numbers.</summary>
     public static NumberRange Of(ReadOnlySpan<float> numbers)
@@ -19,11 +19,14 @@ internal readonly record struct NumberRange(float Least, float Greatest)
             Vector256<float> finite = Finite(vector);
             (least, greatest) = (Vector256.MinNative(least, finite), Vector256.MaxNative(greatest, finite));
         }
-        (float low, float high) = (0, 0);
-        for (int lane = 0; lane < Vector256<float>.Count; lane++)
-        {
-            (low, high) = (Math.Min(low, least[lane]), Math.Max(high, greatest[lane]));
-        }
+        Vector128<float> lowest = Vector128.MinNative(least.GetLower(), least.GetUpper());
+        Vector128<float> highest = Vector128.MaxNative(greatest.GetLower(), greatest.GetUpper());
+        lowest = Vector128.MinNative(lowest, Vector128.Shuffle(lowest, Vector128.Create(2, 3, 0, 1)));
+        highest = Vector128.MaxNative(highest, Vector128.Shuffle(highest, Vector128.Create(2, 3, 0, 1)));
+        lowest = Vector128.MinNative(lowest, Vector128.Shuffle(lowest, Vector128.Create(1, 0, 3, 2)));
+        highest = Vector128.MaxNative(highest, Vector128.Shuffle(highest, Vector128.Create(1, 0, 3, 2)));
+        // Of both zeros, the sum is that without a sign.
+        (float low, float high) = (lowest[0] + 0f, highest[0] + 0f);
         foreach (float number in numbers[(vectors.Length * Vector256<float>.Count)..])
         {
             if (float.IsFinite(number))

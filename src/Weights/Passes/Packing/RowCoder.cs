@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Weights.Passes.Packing;
@@ -16,11 +18,14 @@ internal sealed class RowCoder() : BlockCoder(ScaleStorage.Magnitude())
         float factor = scale == 0 ? 0 : Levels / scale;
         int beyond = 0;
         int index = 0;
-        for (; index + 8 <= numbers.Length; index += 8)
+        for (; index + 32 <= numbers.Length; index += 32)
         {
-            Vector256<int> eight = Codes(Vector256.Create(numbers[index..]), factor, ref beyond);
-            Vector128<short> narrow = Vector128.Narrow(eight.GetLower(), eight.GetUpper());
-            Vector64.Narrow(narrow.GetLower(), narrow.GetUpper()).AsByte().CopyTo(codes[index..]);
+            ReadOnlySpan<float> part = numbers.Slice(index, 32);
+            Vector256<int> a = Codes(Vector256.Create(part), factor, ref beyond);
+            Vector256<int> b = Codes(Vector256.Create(part[8..]), factor, ref beyond);
+            Vector256<int> c = Codes(Vector256.Create(part[16..]), factor, ref beyond);
+            Vector256<int> d = Codes(Vector256.Create(part[24..]), factor, ref beyond);
+            Vector256.NarrowWithSaturation(Vector256.NarrowWithSaturation(a, b), Vector256.NarrowWithSaturation(c, d)).AsByte().CopyTo(codes[index..]);
         }
         for (; index < numbers.Length; index++)
         {
@@ -31,13 +36,21 @@ internal sealed class RowCoder() : BlockCoder(ScaleStorage.Magnitude())
 
     public override void Decode(ReadOnlySpan<byte> codes, float scale, int zeroPoint, Span<float> numbers)
     {
-        for (int index = 0; index < numbers.Length; index++)
+        int index = 0;
+        for (; index + 8 <= numbers.Length; index += 8)
+        {
+            Vector128<sbyte> eight = Vector128.CreateScalar(MemoryMarshal.Read<long>(codes[index..])).AsSByte();
+            Vector256<int> wide = Vector256.WidenLower(Vector256.WidenLower(eight.ToVector256()));
+            (Vector256.ConvertToSingle(wide) * scale * Reciprocal).CopyTo(numbers[index..]);
+        }
+        for (; index < numbers.Length; index++)
         {
             numbers[index] = unchecked((sbyte)codes[index]) * scale * Reciprocal;
         }
     }
 
     // Infinities, and nothing else, are beyond; a NaN becomes 0.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Codes(Vector256<float> numbers, float factor, ref int beyond)
     {
         Vector256<float> code = Vector256.Round(numbers * factor);

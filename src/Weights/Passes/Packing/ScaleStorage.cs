@@ -50,15 +50,18 @@ internal abstract class ScaleStorage
 
         public override float Fit(float magnitude, float level)
         {
-            float scale = magnitude / level;
-            if (_round is not null)
-            {
-                Span<byte> stored = stackalloc byte[2];
-                _round(MemoryMarshal.AsBytes(new ReadOnlySpan<float>(in scale)), stored);
-                _read!(stored, MemoryMarshal.AsBytes(new Span<float>(ref scale)));
-            }
+            float scale = _round is null ? magnitude / level : Rounded(magnitude / level);
             // Larger ones than F16 holds, too.
             return scale == 0 ? _smallest : float.IsFinite(scale) ? scale : DType == DType.F16 ? 65504 : float.MaxValue;
+        }
+
+        private float Rounded(float scale)
+        {
+            short stored = 0;
+            Span<byte> bytes = MemoryMarshal.AsBytes(new Span<short>(ref stored));
+            _round!(MemoryMarshal.AsBytes(new ReadOnlySpan<float>(in scale)), bytes);
+            _read!(bytes, MemoryMarshal.AsBytes(new Span<float>(ref scale)));
+            return scale;
         }
     }
 
@@ -70,11 +73,13 @@ internal abstract class ScaleStorage
     private sealed class PowersOfTwo(int exponent) : ScaleStorage(DType.F8E8M0)
     {
         private const int QuarterOfMantissa = 1 << 21;
+        private const int HalfOfSmallestNormal = 1 << 22;
 
         public override float Fit(float magnitude, float level)
         {
             int biased = unchecked(BitConverter.SingleToInt32Bits(magnitude) + QuarterOfMantissa) >>> 23;
-            return MathF.ScaleB(1, Math.Clamp(biased - 127 - exponent, -127, 127));
+            int stored = Math.Clamp(biased - exponent, 0, 254);
+            return BitConverter.Int32BitsToSingle(stored == 0 ? HalfOfSmallestNormal : stored << 23);
         }
     }
 
@@ -84,10 +89,7 @@ internal abstract class ScaleStorage
 
         public override float Fit(float magnitude, float level)
         {
-            float scale = divisor * (magnitude / level);
-            Span<byte> code = stackalloc byte[1];
-            EightBitFloats.Encode(new ReadOnlySpan<float>(in scale), 1, code);
-            float stored = EightBitFloats.Values[code[0]];
+            float stored = EightBitFloats.Nearest(divisor * (magnitude / level));
             return stored == 0 ? Smallest : stored;
         }
 
