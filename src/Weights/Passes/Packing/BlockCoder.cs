@@ -12,6 +12,11 @@ internal abstract class BlockCoder(ScaleStorage storage)
     /// <summary>The same for any numbers of a range.</summary>
     public abstract (float Scale, int ZeroPoint) Fit(NumberRange range);
 
+    /// <summary>The same for very many.</summary>
+    /// <param name="range">Their range.</param>
+    /// <param name="read">Has some of them at a time read by whoever is given to it, all once.</param>
+    public virtual (float Scale, int ZeroPoint) Fit(NumberRange range, Action<Action<ReadOnlySpan<float>>> read) => Fit(range);
+
     /// <summary>The codes of numbers: the nearest, ties to even.</summary>
     /// <param name="numbers">The numbers; those that are not finite get the code that is nearest, NaN that of zero where there is no NaN.</param>
     /// <param name="scale">Scale as it is stored.</param>

@@ -33,7 +33,7 @@ internal sealed class CodedBlocks
         _rounded = new Rounded(known is not null && recipe.Result == DType.F32 && (tensor.DType == DType.F16 || tensor.DType == DType.BF16) ? tensor.DType : recipe.Result);
         _range = new(FindRange);
         _coder = new(() => recipe.Coder(recipe.NeedsRange ? Range : default));
-        _whole = new(() => recipe.IsWhole ? _coder.Value.Fit(Range) : null);
+        _whole = new(() => recipe.IsWhole ? _coder.Value.Fit(Range, ReadAll) : null);
     }
 
     /// <summary>Blocks of a tensor.</summary>
@@ -156,17 +156,22 @@ internal sealed class CodedBlocks
 
     private NumberRange FindRange()
     {
+        NumberRange range = default;
+        ReadAll(numbers => range = range.With(NumberRange.Of(numbers)));
+        return range;
+    }
+
+    private void ReadAll(Action<ReadOnlySpan<float>> reader)
+    {
         float[] numbers = ArrayPool<float>.Shared.Rent(BatchElements);
         try
         {
-            NumberRange range = default;
             for (long first = 0; first < Elements; first += BatchElements)
             {
                 Span<float> batch = numbers.AsSpan(0, (int)Math.Min(BatchElements, Elements - first));
                 _numbers.Read(first, batch);
-                range = range.With(NumberRange.Of(batch));
+                reader(batch);
             }
-            return range;
         }
         finally
         {

@@ -187,9 +187,9 @@ internal sealed class CompressedTensorsLayout : PackedLayout
         bool isBytes = choice.Scheme == PackedScheme.Mxfp8;
         float Divisor(NumberRange range) => weight.Codes?.Divisor ?? (Largest / Math.Max(range.Magnitude, SmallestNormal));
         BlockCoder Coder(NumberRange range) =>
-            isNvfp ? LevelCoder.E2M1(ScaleStorage.Divided(Divisor(range)))
+            isNvfp ? LevelCoder.E2M1(ScaleStorage.Divided(Divisor(range)), weight.Codes is not null)
             : isBytes ? new FloatCoder(ScaleStorage.Powers(8))
-            : LevelCoder.E2M1(ScaleStorage.Powers(2));
+            : LevelCoder.E2M1(ScaleStorage.Powers(2), weight.Codes is not null);
         CodedBlocks blocks = weight.Blocks(choice.Scope.Columns, new BlockRecipe(Coder, DType.BF16, NeedsRange: isNvfp && weight.Codes is null));
         CodeBytes codes = new(blocks, new CodePacking(choice.Scheme.Bits));
         long groups = columns / choice.Scope.Columns;

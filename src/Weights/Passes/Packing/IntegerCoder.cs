@@ -32,6 +32,9 @@ internal sealed class IntegerCoder(int bits, bool isSymmetric, ScaleSearching se
     public override (float Scale, int ZeroPoint) Fit(ReadOnlySpan<float> numbers) =>
         search == ScaleSearching.Absmax ? Fit(NumberRange.Of(numbers)) : Search(numbers, NumberRange.Of(numbers));
 
+    public override (float Scale, int ZeroPoint) Fit(NumberRange range, Action<Action<ReadOnlySpan<float>>> read) =>
+        search == ScaleSearching.Absmax ? Fit(range) : Search(range, read);
+
     public override (float Scale, int ZeroPoint) Fit(NumberRange range)
     {
         float steps = _highest - _lowest;
@@ -93,8 +96,7 @@ internal sealed class IntegerCoder(int bits, bool isSymmetric, ScaleSearching se
         (float Scale, int ZeroPoint) last = best;
         for ((int step, int idle) = (1, 0); step <= MostSteps && idle < Patience; step++, idle++)
         {
-            float part = 1 - (step / 100f);
-            (float Scale, int ZeroPoint) tried = Fit(new NumberRange(range.Least * part, range.Greatest * part));
+            (float Scale, int ZeroPoint) tried = Fit(range, step);
             if (tried == last)
             {
                 continue;
@@ -107,6 +109,39 @@ internal sealed class IntegerCoder(int bits, bool isSymmetric, ScaleSearching se
             }
         }
         return best;
+    }
+
+    // The same, as many steps at once as are tried in vain.
+    private (float Scale, int ZeroPoint) Search(NumberRange range, Action<Action<ReadOnlySpan<float>>> read)
+    {
+        (float Scale, int ZeroPoint) best = Fit(range);
+        double least = double.PositiveInfinity;
+        for ((int step, int idle) = (0, 0); step <= MostSteps && idle < Patience;)
+        {
+            (float Scale, int ZeroPoint)[] tried = [.. Enumerable.Range(step, Math.Min(Patience, MostSteps + 1 - step)).Select(next => Fit(range, next))];
+            double[] errors = new double[tried.Length];
+            read(numbers =>
+            {
+                for (int index = 0; index < tried.Length; index++)
+                {
+                    errors[index] += SquaredError(numbers, tried[index].Scale, tried[index].ZeroPoint);
+                }
+            });
+            for (int index = 0; index < tried.Length && idle < Patience; index++, step++, idle++)
+            {
+                if (errors[index] < least)
+                {
+                    (least, best, idle) = (errors[index], tried[index], 0);
+                }
+            }
+        }
+        return best;
+    }
+
+    private (float Scale, int ZeroPoint) Fit(NumberRange range, int step)
+    {
+        float part = 1 - (step / 100f);
+        return Fit(new NumberRange(range.Least * part, range.Greatest * part));
     }
 
     // Only the first and the last code have numbers farther away than half a step.

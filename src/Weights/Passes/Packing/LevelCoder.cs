@@ -13,6 +13,7 @@ internal sealed class LevelCoder : BlockCoder
 
     private readonly LevelSet _set;
     private readonly bool _isSigned;
+    private readonly bool _hasNegativeZero;
     private readonly Vector128<byte> _codes;
     private readonly Vector256<float> _lowerLevels;
     private readonly Vector256<float> _upperLevels;
@@ -23,10 +24,10 @@ internal sealed class LevelCoder : BlockCoder
     private readonly Vector256<float> _ofQuarters;
     private readonly Vector256<float> _ofEighths;
 
-    private LevelCoder(LevelSet set, ScaleStorage storage)
+    private LevelCoder(LevelSet set, ScaleStorage storage, bool hasNegativeZero = false)
         : base(storage)
     {
-        (_set, _isSigned) = (set, set.Codes.Length == SignCode);
+        (_set, _isSigned, _hasNegativeZero) = (set, set.Codes.Length == SignCode, hasNegativeZero);
         Span<byte> codes = stackalloc byte[16];
         codes.Clear();
         set.Codes.CopyTo(codes);
@@ -36,7 +37,9 @@ internal sealed class LevelCoder : BlockCoder
     }
 
     /// <summary>4-bit floats E2M1, rounded to even.</summary>
-    public static LevelCoder E2M1(ScaleStorage storage) => new(LevelSets.E2M1, storage);
+    /// <param name="storage">How scales are stored.</param>
+    /// <param name="hasNegativeZero">Whether a negative zero has the code of one, which libraries give only to what becomes zero by rounding.</param>
+    public static LevelCoder E2M1(ScaleStorage storage, bool hasNegativeZero) => new(LevelSets.E2M1, storage, hasNegativeZero);
 
     /// <summary>bitsandbytes' NF4.</summary>
     public static LevelCoder NF4(ScaleStorage storage) => new(LevelSets.NF4, storage);
@@ -115,7 +118,7 @@ internal sealed class LevelCoder : BlockCoder
         rank = Step(rank, OfFour(_ofHalves, rank), compared);
         rank = Step(rank, OfFour(_ofQuarters, rank), compared);
         return _isSigned
-            ? rank | (Vector256.LessThan(scaled, Vector256<float>.Zero).AsInt32() & Vector256.Create(16))
+            ? rank | ((_hasNegativeZero ? scaled.AsInt32() >>> 27 : Vector256.LessThan(scaled, Vector256<float>.Zero).AsInt32()) & Vector256.Create(16))
             : Step(rank, Vector256.ShuffleNative(_ofEighths, rank), compared);
     }
 

@@ -64,7 +64,6 @@ public sealed record PackingOptions
             return !Layout.Schemes.Contains(Scheme) ? $"{Layout} does not hold {Scheme}, but {string.Join(", ", Layout.Schemes)}"
                 : IsAsymmetric && !Scheme.IsInteger ? $"{Scheme} has no zero points; only integers have"
                 : Search != ScaleSearching.Absmax && !Scheme.IsInteger ? $"the scales of {Scheme} are not searched; only those of integers are"
-                : Search != ScaleSearching.Absmax && Scope == ScaleScope.Tensor ? "one scale for a whole tensor is not searched; take one for each channel or group"
                 : Layout.Problem(Choice(Scheme)) ?? Overrides.Select(rule => Layout.Problem(Choice(rule.Scheme))).FirstOrDefault(static problem => problem is not null);
         }
     }
