@@ -39,7 +39,7 @@ internal sealed class QuantizeArguments
     private readonly Option<ScaleScope?> _scalePer = new("--scale-per")
     {
         HelpName = "SCOPE",
-        Description = "which numbers share a scale: tensor, channel, or a number of columns, such as 128; what is usual for the scheme unless given",
+        Description = "which numbers share a scale: tensor, channel, a number of columns, such as 128, or of rows and columns, such as 128x128, for fp8; what is usual for the scheme unless given",
         CustomParser = Scope,
     };
 

@@ -58,28 +58,39 @@ internal sealed class MatMulNBits() : GraphDialect(QuantizedValueKind.BlockMatri
             ZeroPoint = 1 << (int)(value.Bits - 1),
             SubtractsProducts = zeroPoints is not null && zeroPoints.DType == scales.DType,
         };
-        return Weight(value, $"{Bits((int)value.Bits)}, blocks of {size}{(zeroPoints is null ? "" : ", zero points")}", weight.Tensor(value.Name)) with { Codes = Codes(weight, (int)value.Bits) };
+        return Weight(value, $"{Bits((int)value.Bits)}, blocks of {size}{(zeroPoints is null ? "" : ", zero points")}", weight.Tensor(value.Name)) with { Codes = Codes(value, weight, Packed(numbers, packed)) };
     }
 
     // Signed integers, if zero points are integers.
-    private static ScaledCodes? Codes(TurnedBlocks weight, int bits)
+    private static ScaledCodes? Codes(QuantizedValue value, TurnedBlocks weight, Elements numbers)
     {
         if (weight.SubtractsProducts)
         {
             return null;
         }
+        (long rows, long columns) = (weight.Shape[1], weight.Shape[0]);
+        long blocks = (columns + weight.BlockSize - 1) / weight.BlockSize;
         ScaledCodes stored = new()
         {
             Set = CodeSet.Integers,
-            Bits = bits,
-            Rows = weight.Shape[1],
-            Columns = weight.Shape[0],
+            Bits = (int)value.Bits,
+            Rows = rows,
+            Columns = columns,
             BlockColumns = weight.BlockSize,
             ScaleType = weight.Result,
             Scales = weight.Scales,
             ZeroPoints = weight.ZeroPoints is { } known ? new ChangedElements(known, zeroPoint => zeroPoint - weight.ZeroPoint) : null,
         };
-        return stored.Turned();
+        ScaledBytes bytes = new(weight.Result)
+        {
+            Rows = rows,
+            Columns = columns,
+            Numbers = new RowElements(numbers, columns, blocks * weight.BlockSize),
+            Scales = weight.Scales,
+            ZeroPoints = weight.ZeroPoints ?? new ChangedElements(weight.Scales, _ => weight.ZeroPoint),
+            Grid = new ScaleGrid(rows, blocks, 1, weight.BlockSize) { Description = $"blocks of {weight.BlockSize}" },
+        };
+        return stored.Turned() with { Stored = (bytes.Tensor(value.Name, new Shape(rows, columns)), stored) };
     }
 
     // Bytes in which several numbers are.

@@ -56,6 +56,9 @@ internal sealed record ScaledCodes
     /// <summary>By what scales are divided.</summary>
     public float Divisor { get; init; } = 1;
 
+    /// <summary>The weight with rows as columns, if that is how it is stored, and how its numbers come about.</summary>
+    public (Tensor Weight, ScaledCodes Codes)? Stored { get; init; }
+
     /// <summary>Blocks above each other.</summary>
     public long GridRows => (Rows + BlockRows - 1) / BlockRows;
 
@@ -66,7 +69,7 @@ internal sealed record ScaledCodes
     public bool HasOneScaleFor(long rows, long columns) => (BlockRows >= Rows || BlockRows % rows == 0) && (BlockColumns >= Columns || BlockColumns % columns == 0);
 
     /// <summary>Rows as columns.</summary>
-    public ScaledCodes Turned() => this with { Rows = Columns, Columns = Rows, BlockRows = BlockColumns, BlockColumns = BlockRows, Scales = Turned(Scales), ZeroPoints = ZeroPoints is null ? null : Turned(ZeroPoints) };
+    public ScaledCodes Turned() => Stored?.Codes ?? this with { Rows = Columns, Columns = Rows, BlockRows = BlockColumns, BlockColumns = BlockRows, Scales = Turned(Scales), ZeroPoints = ZeroPoints is null ? null : Turned(ZeroPoints) };
 
     /// <summary>The same, without zero points if all of them are 0: reads them all.</summary>
     /// <param name="bits">Bits that zero points may have.</param>
@@ -90,7 +93,7 @@ internal sealed record ScaledCodes
             }
         }
         int half = 1 << (bits - 1);
-        return (least, greatest) == (0, 0) ? this with { ZeroPoints = null } : least >= -half && greatest < half ? this : null;
+        return (least, greatest) == (0, 0) ? this with { ZeroPoints = null, Stored = Stored is { } stored ? (stored.Weight, stored.Codes with { ZeroPoints = null }) : null } : least >= -half && greatest < half ? this : null;
     }
 
     /// <summary>The scales and zero points of numbers at equal distances.</summary>

@@ -49,6 +49,10 @@ internal sealed record PackingSource(Tensor Tensor, ScaledCodes? Codes, Quantiza
     /// <summary>The same with columns as rows.</summary>
     public PackingSource Turned()
     {
+        if (Codes?.Stored is { } stored)
+        {
+            return this with { Tensor = stored.Weight, Codes = stored.Codes };
+        }
         Shape turned = new(Shape[1], Shape[0]);
         ByteSource bytes = StridedBytes.Create(Tensor.Bytes, Tensor.DType.BlockBytes, 0, turned.Dimensions, [1, Shape[1]]);
         return this with { Tensor = new Tensor(Name, Tensor.DType, turned, bytes), Codes = Codes?.Turned() };
