@@ -27,7 +27,8 @@ internal static class QuantizeText
             new(title, line => line.Statistics is { } statistics ? text(statistics) : "-") { IsNumber = true };
         yield return new("from", static line => line.Tensor.Source.DType.Name) { Style = Style.Dim };
         yield return new("to", static line => line.Tensor.Type) { Style = Style.Cyan };
-        yield return new("bytes", static line => Quantity.Bytes(line.Tensor.Bytes)) { IsNumber = true };
+        yield return new("bits", static line => $"{line.Tensor.BitsPerElement:0.00}") { IsNumber = true };
+        yield return new("bytes", static line => Quantity.Bytes(line.Tensor.Bytes)) { IsNumber = true, IsOptional = true };
         if (report.Total is not null)
         {
             yield return Measured("RMSE", static statistics => Quantity.Real(statistics.RootMeanSquare));

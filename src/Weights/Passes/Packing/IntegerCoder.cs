@@ -13,12 +13,8 @@ namespace Weights.Passes.Packing;
 /// <param name="isSymmetric">Whether zero points are 0.</param>
 /// <param name="search">Whether smaller ranges are tried.</param>
 /// <param name="storage">How scales are stored.</param>
-internal sealed class IntegerCoder(int bits, bool isSymmetric, ScaleSearching search, ScaleStorage storage) : BlockCoder(storage)
+internal sealed partial class IntegerCoder(int bits, bool isSymmetric, ScaleSearching search, ScaleStorage storage) : BlockCoder(storage)
 {
-    // Ranges smaller by a hundredth each, until so many have brought nothing.
-    private const int MostSteps = 60;
-    private const int Patience = 10;
-
     // What a scale loses when it is rounded to 8 bits, which cuts nothing off.
     private const float Slack = 1 / 256f;
 
@@ -89,61 +85,6 @@ internal sealed class IntegerCoder(int bits, bool isSymmetric, ScaleSearching se
         }
     }
 
-    private (float Scale, int ZeroPoint) Search(ReadOnlySpan<float> numbers, NumberRange range)
-    {
-        (float Scale, int ZeroPoint) best = Fit(range);
-        double least = SquaredError(numbers, best.Scale, best.ZeroPoint);
-        (float Scale, int ZeroPoint) last = best;
-        for ((int step, int idle) = (1, 0); step <= MostSteps && idle < Patience; step++, idle++)
-        {
-            (float Scale, int ZeroPoint) tried = Fit(range, step);
-            if (tried == last)
-            {
-                continue;
-            }
-            last = tried;
-            double error = SquaredError(numbers, tried.Scale, tried.ZeroPoint);
-            if (error < least)
-            {
-                (least, best, idle) = (error, tried, 0);
-            }
-        }
-        return best;
-    }
-
-    // The same, as many steps at once as are tried in vain.
-    private (float Scale, int ZeroPoint) Search(NumberRange range, Action<Action<ReadOnlySpan<float>>> read)
-    {
-        (float Scale, int ZeroPoint) best = Fit(range);
-        double least = double.PositiveInfinity;
-        for ((int step, int idle) = (0, 0); step <= MostSteps && idle < Patience;)
-        {
-            (float Scale, int ZeroPoint)[] tried = [.. Enumerable.Range(step, Math.Min(Patience, MostSteps + 1 - step)).Select(next => Fit(range, next))];
-            double[] errors = new double[tried.Length];
-            read(numbers =>
-            {
-                for (int index = 0; index < tried.Length; index++)
-                {
-                    errors[index] += SquaredError(numbers, tried[index].Scale, tried[index].ZeroPoint);
-                }
-            });
-            for (int index = 0; index < tried.Length && idle < Patience; index++, step++, idle++)
-            {
-                if (errors[index] < least)
-                {
-                    (least, best, idle) = (errors[index], tried[index], 0);
-                }
-            }
-        }
-        return best;
-    }
-
-    private (float Scale, int ZeroPoint) Fit(NumberRange range, int step)
-    {
-        float part = 1 - (step / 100f);
-        return Fit(new NumberRange(range.Least * part, range.Greatest * part));
-    }
-
     // Only the first and the last code have numbers farther away than half a step.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Vector256<int> Codes(Vector256<float> numbers, Vector256<float> divisor, Vector256<float> zero, ref int saturated)
@@ -156,33 +97,6 @@ internal sealed class IntegerCoder(int bits, bool isSymmetric, ScaleSearching se
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Vector256<float> Nearest(Vector256<float> exact) => Vector256.MinNative(Vector256.MaxNative(Vector256.Round(exact), Vector256.Create(_lowest)), Vector256.Create(_highest));
-
-    // Products of differences are exact, so that it makes no difference whether sums of them are fused.
-    private double SquaredError(ReadOnlySpan<float> numbers, float scale, int zeroPoint)
-    {
-        (Vector256<float> factor, Vector256<float> zero) = (Vector256.Create(scale), Vector256.Create((float)zeroPoint));
-        Vector256<double> sum = Vector256<double>.Zero;
-        int index = 0;
-        for (; index + 8 <= numbers.Length; index += 8)
-        {
-            (Vector256<double> lower, Vector256<double> upper) = Vector256.Widen(Difference(Vector256.Create(numbers.Slice(index, 8)), factor, zero));
-            sum += Vector256.MultiplyAddEstimate(lower, lower, upper * upper);
-        }
-        double rest = 0;
-        for (; index < numbers.Length; index++)
-        {
-            double difference = Difference(Vector256.CreateScalar(numbers[index]), factor, zero)[0];
-            rest += difference * difference;
-        }
-        return Vector256.Sum(sum) + rest;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private Vector256<float> Difference(Vector256<float> numbers, Vector256<float> scale, Vector256<float> zero)
-    {
-        Vector256<float> finite = NumberRange.Finite(numbers);
-        return ((Nearest((finite / scale) + zero) - zero) * scale) - finite;
-    }
 }
 
 /// <summary>How the scale of integers is found.</summary>

@@ -40,6 +40,23 @@ internal readonly record struct NumberRange(float Least, float Greatest)
     /// <summary>Both ranges.</summary>
     public NumberRange With(NumberRange other) => new(Math.Min(Least, other.Least), Math.Max(Greatest, other.Greatest));
 
+    /// <summary>Whether all numbers are finite.</summary>
+    public static bool AreFinite(ReadOnlySpan<float> numbers)
+    {
+        ReadOnlySpan<Vector256<float>> vectors = MemoryMarshal.Cast<float, Vector256<float>>(numbers);
+        Vector256<float> isFinite = Vector256<float>.AllBitsSet;
+        foreach (Vector256<float> vector in vectors)
+        {
+            isFinite &= Vector256.LessThan(Vector256.Abs(vector), Vector256.Create(float.PositiveInfinity));
+        }
+        bool areFinite = isFinite.ExtractMostSignificantBits() == 0xFF;
+        foreach (float number in numbers[(vectors.Length * Vector256<float>.Count)..])
+        {
+            areFinite &= float.IsFinite(number);
+        }
+        return areFinite;
+    }
+
     /// <summary>The numbers, and zero in place of those that are not finite.</summary>
     public static Vector256<float> Finite(Vector256<float> numbers) => numbers & Vector256.LessThan(Vector256.Abs(numbers), Vector256.Create(float.PositiveInfinity));
 }
