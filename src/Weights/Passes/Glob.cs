@@ -32,6 +32,20 @@ public sealed class Glob
         return new Glob(pattern, new Regex(regex.ToString(), RegexOptions.NonBacktracking | RegexOptions.Singleline | RegexOptions.CultureInvariant));
     }
 
+    /// <summary>Reads a pattern and what is said of the names that match it, with <c>=</c> between.</summary>
+    /// <param name="text">Both.</param>
+    /// <param name="what">What is said, in a word, for the message.</param>
+    /// <param name="example">For example.</param>
+    /// <exception cref="FormatException">It is of another form.</exception>
+    internal static (Glob Glob, string Value) ParseRule(string text, string what, string example)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        int separator = text.LastIndexOf('=');
+        return separator > 0
+            ? (Parse(text[..separator]), text[(separator + 1)..].Trim())
+            : throw new FormatException($"'{text}' is not of the form GLOB={what}, for example '{example}'");
+    }
+
     /// <summary>Whether the whole of <paramref name="name"/> matches.</summary>
     public bool IsMatch(string name) => _regex.IsMatch(name);
 

@@ -15,15 +15,9 @@ public sealed record SchemeOverride
     /// <exception cref="FormatException">It is of another form, or there is no such scheme.</exception>
     public static SchemeOverride Parse(string text)
     {
-        ArgumentNullException.ThrowIfNull(text);
-        int separator = text.LastIndexOf('=');
-        if (separator <= 0)
-        {
-            throw new FormatException($"'{text}' is not of the form GLOB=SCHEME, for example 'lm_head=int8'");
-        }
-        string name = text[(separator + 1)..].Trim();
+        (Glob glob, string name) = Glob.ParseRule(text, "SCHEME", "lm_head=int8");
         return PackedScheme.TryParse(name, out PackedScheme scheme)
-            ? new SchemeOverride(Glob.Parse(text[..separator]), scheme)
+            ? new SchemeOverride(glob, scheme)
             : throw new FormatException($"'{text}' names the scheme '{name}', which is none of {string.Join(", ", PackedScheme.All)}");
     }
 

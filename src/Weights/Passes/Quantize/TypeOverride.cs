@@ -15,19 +15,13 @@ public sealed record TypeOverride
     /// <exception cref="FormatException">It is of another form, or the type is unknown or no floating-point one.</exception>
     public static TypeOverride Parse(string text)
     {
-        ArgumentNullException.ThrowIfNull(text);
-        int separator = text.LastIndexOf('=');
-        if (separator <= 0)
-        {
-            throw new FormatException($"'{text}' is not of the form GLOB=TYPE, for example 'lm_head=q6_k'");
-        }
-        string name = text[(separator + 1)..].Trim();
+        (Glob glob, string name) = Glob.ParseRule(text, "TYPE", "lm_head=q6_k");
         if (!DType.TryParse(name.ToUpperInvariant(), out DType dtype) || dtype.Kind is not (DTypeKind.Float or DTypeKind.Quantized))
         {
             IEnumerable<string> known = DType.All.Where(static type => type.Kind is DTypeKind.Float or DTypeKind.Quantized).Select(static type => type.Name);
             throw new FormatException($"'{text}' names the type '{name}', which is none of {string.Join(", ", known)}");
         }
-        return new TypeOverride(Glob.Parse(text[..separator]), dtype);
+        return new TypeOverride(glob, dtype);
     }
 
     /// <inheritdoc/>
