@@ -24,27 +24,29 @@ internal sealed partial class IntegerCoder
     private (float Scale, int ZeroPoint) Search(ReadOnlySpan<float> numbers, NumberRange range)
     {
         bool isEstimated = range.Magnitude <= MostEstimated && NumberRange.AreFinite(numbers);
-        Attempt best = Try(numbers, Fit(range), isEstimated);
-        (float Scale, int ZeroPoint) last = best.Grid;
+        (float bestScale, int bestZero) = Fit(range);
+        (double leastOfBest, double mostOfBest) = ErrorBounds(numbers, bestScale, bestZero, isEstimated);
+        (float lastScale, int lastZero) = (bestScale, bestZero);
         for ((int step, int idle) = (1, 0); step <= MostSteps && idle < Patience; step++, idle++)
         {
-            (float Scale, int ZeroPoint) grid = Fit(range, step);
-            if (grid == last)
+            (float scale, int zero) = Fit(range, step);
+            if (scale == lastScale && zero == lastZero)
             {
                 continue;
             }
-            last = grid;
-            Attempt tried = Try(numbers, grid, isEstimated);
-            if (tried.Least < best.Most && tried.Most >= best.Least)
+            (lastScale, lastZero) = (scale, zero);
+            (double least, double most) = ErrorBounds(numbers, scale, zero, isEstimated);
+            if (least < mostOfBest && most >= leastOfBest)
             {
-                (tried, best) = (Exact(numbers, tried), Exact(numbers, best));
+                least = most = SquaredError(numbers, scale, zero);
+                leastOfBest = mostOfBest = leastOfBest == mostOfBest ? mostOfBest : SquaredError(numbers, bestScale, bestZero);
             }
-            if (tried.Most < best.Least)
+            if (most < leastOfBest)
             {
-                (best, idle) = (tried, 0);
+                (bestScale, bestZero, leastOfBest, mostOfBest, idle) = (scale, zero, least, most, 0);
             }
         }
-        return best.Grid;
+        return (bestScale, bestZero);
     }
 
     // The same for numbers that are read several times, as many steps at once as are tried in vain.
@@ -80,25 +82,17 @@ internal sealed partial class IntegerCoder
         return Fit(new NumberRange(range.Least * part, range.Greatest * part));
     }
 
-    private Attempt Try(ReadOnlySpan<float> numbers, (float Scale, int ZeroPoint) grid, bool isEstimated)
+    // What the sum of all squared errors is at least, and at most; anything where it is not estimated.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private (double Least, double Most) ErrorBounds(ReadOnlySpan<float> numbers, float scale, int zeroPoint, bool isEstimated)
     {
-        if (!isEstimated || grid.Scale is not (>= 1 / MostEstimated and <= MostEstimated))
+        if (!isEstimated || scale is not (>= 1 / MostEstimated and <= MostEstimated))
         {
-            return Exact(numbers, new Attempt(grid, 0, double.PositiveInfinity));
+            return (0, double.PositiveInfinity);
         }
-        double error = EstimatedError(numbers, grid.Scale, grid.ZeroPoint);
-        double uncertainty = _uncertainty * (((double)grid.Scale * grid.Scale * numbers.Length) + error);
-        return new Attempt(grid, error - uncertainty, error + uncertainty);
-    }
-
-    private Attempt Exact(ReadOnlySpan<float> numbers, Attempt attempt)
-    {
-        if (attempt.Least == attempt.Most)
-        {
-            return attempt;
-        }
-        double error = SquaredError(numbers, attempt.Grid.Scale, attempt.Grid.ZeroPoint);
-        return attempt with { Least = error, Most = error };
+        double error = EstimatedError(numbers, scale, zeroPoint);
+        double uncertainty = _uncertainty * (((double)scale * scale * numbers.Length) + error);
+        return (error - uncertainty, error + uncertainty);
     }
 
     private double EstimatedError(ReadOnlySpan<float> numbers, float scale, int zeroPoint)
@@ -161,10 +155,4 @@ internal sealed partial class IntegerCoder
         Vector256<float> finite = NumberRange.Finite(numbers);
         return ((Nearest((finite / scale) + zero) - zero) * scale) - finite;
     }
-
-    /// <summary>A scale and zero point that were tried.</summary>
-    /// <param name="Grid">Both.</param>
-    /// <param name="Least">What the sum of all squared errors is at least.</param>
-    /// <param name="Most">What it is at most, the same where it is known.</param>
-    private readonly record struct Attempt((float Scale, int ZeroPoint) Grid, double Least, double Most);
 }

@@ -39,7 +39,7 @@ internal sealed partial class IntegerCoder(int bits, bool isSymmetric, ScaleSear
             return (Storage.Fit(range.Magnitude, steps / 2), 0);
         }
         float scale = Storage.Fit((float)((double)range.Greatest - range.Least), steps);
-        return (scale, (int)MathF.Round(Math.Clamp(_lowest - (range.Least / scale), _lowest, _highest)));
+        return (scale, unchecked((int)MathF.Round(Math.Clamp(_lowest - (range.Least / scale), _lowest, _highest))));
     }
 
     public override int Encode(ReadOnlySpan<float> numbers, float scale, int zeroPoint, Span<byte> codes)

@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using Weights.DTypes;
-
 namespace Weights.Passes.Packing;
 
 /// <summary>How scales are stored: which numbers they can be, and what they stand for.</summary>
@@ -37,31 +34,33 @@ internal abstract class ScaleStorage
     // A block of zeros has a scale, too, as runtimes may divide by it: the distance from 1 to the next number.
     private sealed class Floats : ScaleStorage
     {
-        private readonly BlockConversion? _round;
-        private readonly BlockConversion? _read;
+        private const uint HalfOfLast = 0x7FFF;
+
         private readonly float _smallest;
 
         public Floats(DType dtype)
-            : base(dtype)
-        {
-            (_round, _read) = dtype == DType.F32 ? (null, null) : (Conversion.Between(DType.F32, dtype), Conversion.Between(dtype, DType.F32));
-            _smallest = dtype == DType.F16 ? 1 / 1024f : dtype == DType.BF16 ? 1 / 128f : 1 / 8388608f;
-        }
+            : base(dtype) => _smallest = dtype == DType.F16 ? 1 / 1024f : dtype == DType.BF16 ? 1 / 128f : 1 / 8388608f;
 
         public override float Fit(float magnitude, float level)
         {
-            float scale = _round is null ? magnitude / level : Rounded(magnitude / level);
+            float scale = Nearest(magnitude / level);
             // Larger ones than F16 holds, too.
             return scale == 0 ? _smallest : float.IsFinite(scale) ? scale : DType == DType.F16 ? 65504 : float.MaxValue;
         }
 
-        private float Rounded(float scale)
+        private float Nearest(float scale)
         {
-            short stored = 0;
-            Span<byte> bytes = MemoryMarshal.AsBytes(new Span<short>(ref stored));
-            _round!(MemoryMarshal.AsBytes(new ReadOnlySpan<float>(in scale)), bytes);
-            _read!(bytes, MemoryMarshal.AsBytes(new Span<float>(ref scale)));
-            return scale;
+            if (DType == DType.F32)
+            {
+                return scale;
+            }
+            if (DType == DType.F16)
+            {
+                return (float)(Half)scale;
+            }
+            // The upper half of an F32, ties to even.
+            uint bits = BitConverter.SingleToUInt32Bits(scale);
+            return BitConverter.UInt32BitsToSingle((bits + HalfOfLast + ((bits >> 16) & 1)) & 0xFFFF0000);
         }
     }
 
