@@ -30,7 +30,10 @@ internal static unsafe partial class Ggml
     public static IReadOnlyList<(string Name, int Type, long Bytes)> Open(string path)
     {
         nint file = OpenFile(path, new OpenParameters(NoData: 1, Tensors: 0));
-        Assert.NotEqual(0, file);
+        if (file == 0)
+        {
+            throw new InvalidDataException($"ggml does not read {path}");
+        }
         List<(string, int, long)> tensors = [];
         for (long index = 0; index < TensorCount(file); index++)
         {
