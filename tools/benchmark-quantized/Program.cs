@@ -8,6 +8,11 @@ using Weights.Tests.DTypes.Quantized;
 //     dotnet run -c Release --project tools/benchmark-quantized [-- [--rounds N] TYPE ...]
 //
 // Ours and ggml's take turns; printed are the medians in millions of numbers a second, and their ratio (above 1: ours is faster).
+if (args is ["--dialects", .. string[] dialects])
+{
+    Dialects.Measure(dialects);
+    return;
+}
 const int Columns = 4096;
 const int Numbers = 4 << 20;
 List<string> names = [.. args];

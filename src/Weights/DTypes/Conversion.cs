@@ -29,7 +29,7 @@ internal static class Conversion
     /// <summary>The conversion of <paramref name="from"/> to <paramref name="to"/>, for which <see cref="Exists"/> is true.</summary>
     public static BlockConversion Between(DType from, DType to)
     {
-        if (Vector256.IsHardwareAccelerated && HalfFloats.Between(from, to) is { } direct)
+        if (Vector256.IsHardwareAccelerated && (HalfFloats.Between(from, to) ?? ByteFloats.Between(from, to)) is { } direct)
         {
             return direct;
         }

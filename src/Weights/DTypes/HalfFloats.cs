@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -71,8 +72,10 @@ internal static class HalfFloats
     {
         public static DType DType => DType.BF16;
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector256<uint> Widen(Vector256<uint> half) => half << 16;
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector256<uint> Narrow(Vector256<uint> single)
         {
             Vector256<uint> upper = single >> 16;
@@ -91,6 +94,7 @@ internal static class HalfFloats
 
         public static DType DType => DType.F16;
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector256<uint> Widen(Vector256<uint> half)
         {
             Vector256<uint> sign = (half & Vector256.Create(0x8000u)) << 16;
@@ -103,6 +107,7 @@ internal static class HalfFloats
             return sign | Vector256.ConditionalSelect(Vector256.LessThan(magnitude, Vector256.Create(0x400u)), subnormal.AsUInt32(), normal);
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector256<uint> Narrow(Vector256<uint> single)
         {
             Vector256<uint> magnitude = single & Vector256.Create(0x7FFF_FFFFu);

@@ -50,6 +50,22 @@ public class ConversionTests
     }
 
     [Fact]
+    public void Every_byte_is_the_number_that_its_type_says()
+    {
+        byte[] all = [.. Enumerable.Range(0, 256 + 45).Select(static index => unchecked((byte)index))];
+        foreach (DType from in (DType[])[DType.I8, DType.U8, DType.F8E4M3, DType.F8E5M2])
+        {
+            for (int length = 0; length <= all.Length; length++)
+            {
+                byte[] expected = Numbers.Encode(DType.F32, Numbers.Decode(from, all.AsSpan(0, length)));
+                byte[] found = new byte[4 * length];
+                ByteFloats.Between(from, DType.F32)!(all.AsSpan(0, length), found);
+                Assert.True(expected.AsSpan().SequenceEqual(found), $"{from} differs from element {expected.AsSpan().CommonPrefixLength(found) / 4} of {length} on");
+            }
+        }
+    }
+
+    [Fact]
     public void Any_real_type_becomes_any_other_as_if_through_doubles()
     {
         // Quantised types go through floats.

@@ -1,15 +1,11 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace Weights.DTypes.Quantized;
 
 /// <summary>The code books as decoders need them: by index, the levels of a point as integers of 8 bits, the first number lowest.</summary>
-internal static class CodeGrid
+internal static partial class CodeGrid
 {
     /// <summary>The last number's sign is not stored: the count of minus signs in a group of eight is even.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int WithParity(uint signs) => (int)((signs & 127) | ((uint)(BitOperations.PopCount(signs & 127) & 1) << 7));
 
     public static readonly ulong[] IQ2_XXS = Eights(CodePoints.IQ2_XXS, [8, 25, 43]);
@@ -25,21 +21,7 @@ internal static class CodeGrid
     public static readonly ulong[] IQ1 = Eights(CodePoints.IQ1, [0xFF, 0, 1]);
 
     /// <summary>Eight numbers: <paramref name="scale"/> times the levels, negative where <paramref name="signs"/> has a bit.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Decode(ulong levels, int signs, float scale, Span<float> values)
-    {
-        if (!Avx2.IsSupported)
-        {
-            DecodeScalar(levels, signs, scale, values);
-            return;
-        }
-        Vector256<float> magnitudes = Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(levels).AsByte())) * scale;
-        Vector256<int> negative = Avx2.ShiftLeftLogicalVariable(Vector256.Create(signs), Vector256.Create(31u, 30, 29, 28, 27, 26, 25, 24));
-        (magnitudes.AsInt32() ^ (negative & Vector256.Create(int.MinValue))).AsSingle().CopyTo(values);
-    }
-
-    /// <summary>As <see cref="Decode"/>.</summary>
-    public static void DecodeScalar(ulong levels, int signs, float scale, Span<float> values)
     {
         for (int index = 0; index < 8; index++)
         {
@@ -49,20 +31,7 @@ internal static class CodeGrid
     }
 
     /// <summary>Eight numbers: <paramref name="scale"/> times the sum of a signed level and <paramref name="shift"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void DecodeShifted(ulong levels, float shift, float scale, Span<float> values)
-    {
-        if (!Avx2.IsSupported)
-        {
-            DecodeShiftedScalar(levels, shift, scale, values);
-            return;
-        }
-        Vector256<float> signed = Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(Vector128.CreateScalarUnsafe(levels).AsSByte()));
-        ((signed + Vector256.Create(shift)) * scale).CopyTo(values);
-    }
-
-    /// <summary>As <see cref="DecodeShifted"/>.</summary>
-    public static void DecodeShiftedScalar(ulong levels, float shift, float scale, Span<float> values)
     {
         for (int index = 0; index < 8; index++)
         {

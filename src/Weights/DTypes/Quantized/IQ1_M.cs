@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -53,6 +54,25 @@ namespace Weights.DTypes.Quantized
                 int high = block._high[group] >> (4 * (index % 2));
                 ulong levels = CodeGrid.IQ1[block._low[index] | (high & 7) << 8];
                 CodeGrid.DecodeShifted(levels, (high & 8) != 0 ? -0.125f : 0.125f, scale, values.Slice(8 * index, 8));
+            }
+        }
+
+        public static void DecodeLanes(in IQ1_M block, Span<float> values)
+        {
+            float d = block.D.Value;
+            ref ulong grid = ref CodeGrid.First(CodeGrid.IQ1);
+            ref float target = ref values[..Length][0];
+            Vector256<ulong> down = Vector256.Create(8ul, 0x80, 0x800, 0x8000);
+            for (int pair = 0; pair < Groups / 2; pair++)
+            {
+                uint low = Unsafe.ReadUnaligned<uint>(in block._low[4 * pair]);
+                uint high = Unsafe.ReadUnaligned<ushort>(in block._high[2 * pair]);
+                Vector256<ulong> levels = Vector256.Create(
+                    CodeGrid.Point(ref grid, (low & 0xFF) | ((high & 7) << 8)), CodeGrid.Point(ref grid, ((low >> 8) & 0xFF) | ((high & 0x70) << 4)),
+                    CodeGrid.Point(ref grid, ((low >> 16) & 0xFF) | (high & 0x700)), CodeGrid.Point(ref grid, (low >> 24) | ((high & 0x7000) >> 4)));
+                Vector256<sbyte> shifts = Vector256.Equals(Vector256.Create((ulong)high) & down, down).AsSByte() | Vector256<sbyte>.One;
+                int scales = block._scales[pair / 2] >> (6 * (pair % 2));
+                CodeGrid.WriteShifted(levels, shifts, d * ((2 * (scales & 7)) + 1), d * ((2 * ((scales >> 3) & 7)) + 1), ref Unsafe.Add(ref target, 32 * pair));
             }
         }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -42,6 +43,23 @@ namespace Weights.DTypes.Quantized
                     ulong levels = CodeGrid.IQ1[block._low[4 * group + point] | ((high >> (3 * point)) & 7) << 8];
                     CodeGrid.DecodeShifted(levels, shift, scale, values.Slice(32 * group + 8 * point, 8));
                 }
+            }
+        }
+
+        public static void DecodeLanes(in IQ1_S block, Span<float> values)
+        {
+            float d = block._d.Value;
+            ref ulong grid = ref CodeGrid.First(CodeGrid.IQ1);
+            ref float target = ref values[..Length][0];
+            for (int group = 0; group < 8; group++)
+            {
+                uint low = Unsafe.ReadUnaligned<uint>(in block._low[4 * group]);
+                uint high = block._high[group];
+                Vector256<ulong> levels = Vector256.Create(
+                    CodeGrid.Point(ref grid, (low & 0xFF) | ((high & 7) << 8)), CodeGrid.Point(ref grid, ((low >> 8) & 0xFF) | ((high & 0x38) << 5)),
+                    CodeGrid.Point(ref grid, ((low >> 16) & 0xFF) | ((high & 0x1C0) << 2)), CodeGrid.Point(ref grid, (low >> 24) | ((high & 0xE00) >> 1)));
+                float scale = d * ((2 * ((high >> 12) & 7)) + 1);
+                CodeGrid.WriteShifted(levels, Vector256.Create((sbyte)(high >= 0x8000 ? -1 : 1)), scale, scale, ref Unsafe.Add(ref target, 32 * group));
             }
         }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -43,6 +44,30 @@ namespace Weights.DTypes.Quantized
                     int point = block._low[index] | (high >> (2 * (index % 4)) & 3) << 8;
                     CodeGrid.Decode(CodeGrid.IQ2_S[point], block._signs[index], scale, values.Slice(8 * index, 8));
                 }
+            }
+        }
+
+        public static void DecodeLanes(in IQ2_S block, Span<float> values)
+        {
+            float d = block._d.Value;
+            if (float.IsNaN(d))
+            {
+                Decode(in block, values);
+                return;
+            }
+            ref ulong grid = ref CodeGrid.First(CodeGrid.IQ2_S);
+            ref float target = ref values[..Length][0];
+            for (int four = 0; four < 8; four++)
+            {
+                uint low = Unsafe.ReadUnaligned<uint>(in block._low[4 * four]);
+                uint high = block._high[four];
+                Vector256<ulong> levels = Vector256.Create(
+                    CodeGrid.Point(ref grid, (low & 0xFF) | ((high & 3) << 8)), CodeGrid.Point(ref grid, ((low >> 8) & 0xFF) | ((high & 0xC) << 6)),
+                    CodeGrid.Point(ref grid, ((low >> 16) & 0xFF) | ((high & 0x30) << 4)), CodeGrid.Point(ref grid, (low >> 24) | ((high & 0xC0) << 2)));
+                int level = block._levels[four];
+                CodeGrid.Write(
+                    levels.AsSByte(), Unsafe.ReadUnaligned<uint>(in block._signs[4 * four]),
+                    d * (0.5f + (level & 15)) * 0.25f, d * (0.5f + (level >> 4)) * 0.25f, ref Unsafe.Add(ref target, 32 * four));
             }
         }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -37,6 +38,33 @@ namespace Weights.DTypes.Quantized
                 float scale = d * (0.5f + level) * 0.25f;
                 ushort point = block._points[index];
                 CodeGrid.Decode(CodeGrid.IQ2_XS[point & 511], CodeGrid.WithParity((uint)point >> 9), scale, values.Slice(8 * index, 8));
+            }
+        }
+
+        public static void DecodeLanes(in IQ2_XS block, Span<float> values)
+        {
+            float d = block._d.Value;
+            if (float.IsNaN(d))
+            {
+                Decode(in block, values);
+                return;
+            }
+            ref ulong grid = ref CodeGrid.First(CodeGrid.IQ2_XS);
+            ref float target = ref values[..Length][0];
+            for (int group = 0; group < 8; group++)
+            {
+                ulong points = Unsafe.ReadUnaligned<ulong>(in Unsafe.As<ushort, byte>(ref Unsafe.AsRef(in block._points[4 * group])));
+                (uint lower, uint upper) = ((uint)(points & uint.MaxValue), (uint)(points >> 32));
+                Vector256<ulong> levels = Vector256.Create(
+                    CodeGrid.Point(ref grid, lower & 511), CodeGrid.Point(ref grid, (lower >> 16) & 511),
+                    CodeGrid.Point(ref grid, upper & 511), CodeGrid.Point(ref grid, (upper >> 16) & 511));
+                // The upper seven bits of each word, one lot next to the other.
+                ulong signs = (points >> 9) & 0x007F_007F_007F_007F;
+                signs = (signs | (signs >> 8)) & 0x0000_FFFF_0000_FFFF;
+                int level = block._levels[group];
+                CodeGrid.Write(
+                    levels.AsSByte(), CodeGrid.WithParities(unchecked((uint)(signs | (signs >> 16)))),
+                    d * (0.5f + (level & 15)) * 0.25f, d * (0.5f + (level >> 4)) * 0.25f, ref Unsafe.Add(ref target, 32 * group));
             }
         }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -40,6 +41,28 @@ namespace Weights.DTypes.Quantized
                     ulong levels = CodeGrid.IQ2_XXS[(points >> (8 * point)) & 0xFF];
                     CodeGrid.Decode(levels, CodeGrid.WithParity(signs >> (7 * point)), scale, values.Slice(32 * group + 8 * point, 8));
                 }
+            }
+        }
+
+        public static void DecodeLanes(in IQ2_XXS block, Span<float> values)
+        {
+            float d = block._d.Value;
+            if (float.IsNaN(d))
+            {
+                Decode(in block, values);
+                return;
+            }
+            ref ulong grid = ref CodeGrid.First(CodeGrid.IQ2_XXS);
+            ref float target = ref values[..Length][0];
+            for (int group = 0; group < 8; group++)
+            {
+                uint points = block._groups[2 * group];
+                uint signs = block._groups[(2 * group) + 1];
+                float scale = d * (0.5f + (signs >> 28)) * 0.25f;
+                Vector256<ulong> levels = Vector256.Create(
+                    CodeGrid.Point(ref grid, points & 0xFF), CodeGrid.Point(ref grid, (points >> 8) & 0xFF),
+                    CodeGrid.Point(ref grid, (points >> 16) & 0xFF), CodeGrid.Point(ref grid, points >> 24));
+                CodeGrid.Write(levels.AsSByte(), CodeGrid.WithParitiesOf28(signs), scale, scale, ref Unsafe.Add(ref target, 32 * group));
             }
         }
 

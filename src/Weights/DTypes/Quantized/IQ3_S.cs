@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -45,6 +46,31 @@ namespace Weights.DTypes.Quantized
                     CodeGrid.Decode(levels, block._signs[index], scale, values.Slice(8 * index, 8));
                     high >>= 2;
                 }
+            }
+        }
+
+        public static void DecodeLanes(in IQ3_S block, Span<float> values)
+        {
+            float d = block._d.Value;
+            if (float.IsNaN(d))
+            {
+                Decode(in block, values);
+                return;
+            }
+            ref uint grid = ref CodeGrid.First(CodeGrid.IQ3_S);
+            ref float target = ref values[..Length][0];
+            for (int group = 0; group < 8; group++)
+            {
+                uint low = Unsafe.ReadUnaligned<uint>(in block._low[8 * group]);
+                uint next = Unsafe.ReadUnaligned<uint>(in block._low[(8 * group) + 4]);
+                uint high = block._high[group];
+                Vector256<uint> levels = Vector256.Create(
+                    CodeGrid.Point(ref grid, (low & 0xFF) | ((high & 1) << 8)), CodeGrid.Point(ref grid, ((low >> 8) & 0xFF) | ((high & 2) << 7)),
+                    CodeGrid.Point(ref grid, ((low >> 16) & 0xFF) | ((high & 4) << 6)), CodeGrid.Point(ref grid, (low >> 24) | ((high & 8) << 5)),
+                    CodeGrid.Point(ref grid, (next & 0xFF) | ((high & 16) << 4)), CodeGrid.Point(ref grid, ((next >> 8) & 0xFF) | ((high & 32) << 3)),
+                    CodeGrid.Point(ref grid, ((next >> 16) & 0xFF) | ((high & 64) << 2)), CodeGrid.Point(ref grid, (next >> 24) | ((high & 128) << 1)));
+                float scale = d * (1 + (2 * ((block._levels[group / 2] >> (4 * (group % 2))) & 15)));
+                CodeGrid.Write(levels.AsSByte(), Unsafe.ReadUnaligned<uint>(in block._signs[4 * group]), scale, scale, ref Unsafe.Add(ref target, 32 * group));
             }
         }
 

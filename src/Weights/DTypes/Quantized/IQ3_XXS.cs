@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes.Quantized;
 
 namespace Weights.DTypes.Quantized
@@ -41,6 +42,31 @@ namespace Weights.DTypes.Quantized
                     CodeGrid.Decode(levels, CodeGrid.WithParity(signs), scale, values.Slice(8 * index, 8));
                     signs >>= 7;
                 }
+            }
+        }
+
+        public static void DecodeLanes(in IQ3_XXS block, Span<float> values)
+        {
+            float d = block._d.Value;
+            if (float.IsNaN(d))
+            {
+                Decode(in block, values);
+                return;
+            }
+            ref uint grid = ref CodeGrid.First(CodeGrid.IQ3_XXS);
+            ref float target = ref values[..Length][0];
+            for (int group = 0; group < 8; group++)
+            {
+                uint low = Unsafe.ReadUnaligned<uint>(in block._points[8 * group]);
+                uint high = Unsafe.ReadUnaligned<uint>(in block._points[(8 * group) + 4]);
+                Vector256<uint> levels = Vector256.Create(
+                    CodeGrid.Point(ref grid, low & 0xFF), CodeGrid.Point(ref grid, (low >> 8) & 0xFF),
+                    CodeGrid.Point(ref grid, (low >> 16) & 0xFF), CodeGrid.Point(ref grid, low >> 24),
+                    CodeGrid.Point(ref grid, high & 0xFF), CodeGrid.Point(ref grid, (high >> 8) & 0xFF),
+                    CodeGrid.Point(ref grid, (high >> 16) & 0xFF), CodeGrid.Point(ref grid, high >> 24));
+                uint signs = block._signs[group];
+                float scale = d * (0.5f + (signs >> 28)) * 0.5f;
+                CodeGrid.Write(levels.AsSByte(), CodeGrid.WithParitiesOf28(signs), scale, scale, ref Unsafe.Add(ref target, 32 * group));
             }
         }
 

@@ -156,17 +156,27 @@ internal static class Lanes
         ref readonly float first = ref blocks[..(length * Count)][0];
         for (int index = 0; index < length; index += Count)
         {
-            // Pairs, then fours, of numbers of two and four blocks next to one another, in halves of 128 bits; then halves change places.
-            (Vector256<float> p0, Vector256<float> p1) = Interleave(in first, index, length, 0);
-            (Vector256<float> p2, Vector256<float> p3) = Interleave(in first, index, length, 2);
-            (Vector256<float> p4, Vector256<float> p5) = Interleave(in first, index, length, 4);
-            (Vector256<float> p6, Vector256<float> p7) = Interleave(in first, index, length, 6);
-            Span<Vector256<float>> target = numbers.Slice(index, Count);
-            (target[0], target[4]) = Halves(Avx.Shuffle(p0, p2, 0x44), Avx.Shuffle(p4, p6, 0x44));
-            (target[1], target[5]) = Halves(Avx.Shuffle(p0, p2, 0xEE), Avx.Shuffle(p4, p6, 0xEE));
-            (target[2], target[6]) = Halves(Avx.Shuffle(p1, p3, 0x44), Avx.Shuffle(p5, p7, 0x44));
-            (target[3], target[7]) = Halves(Avx.Shuffle(p1, p3, 0xEE), Avx.Shuffle(p5, p7, 0xEE));
+            TransposeEight(in first, index, length, numbers.Slice(index, Count));
         }
+    }
+
+    /// <summary>Eight times eight of them.</summary>
+    /// <param name="first">The first number of the first block.</param>
+    /// <param name="index">Which number of each block is the first that is taken.</param>
+    /// <param name="stride">From one block to the next.</param>
+    /// <param name="target">Eight vectors.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void TransposeEight(ref readonly float first, int index, int stride, Span<Vector256<float>> target)
+    {
+        // Pairs, then fours, of numbers of two and four blocks next to one another, in halves of 128 bits; then halves change places.
+        (Vector256<float> p0, Vector256<float> p1) = Interleave(in first, index, stride, 0);
+        (Vector256<float> p2, Vector256<float> p3) = Interleave(in first, index, stride, 2);
+        (Vector256<float> p4, Vector256<float> p5) = Interleave(in first, index, stride, 4);
+        (Vector256<float> p6, Vector256<float> p7) = Interleave(in first, index, stride, 6);
+        (target[0], target[4]) = Halves(Avx.Shuffle(p0, p2, 0x44), Avx.Shuffle(p4, p6, 0x44));
+        (target[1], target[5]) = Halves(Avx.Shuffle(p0, p2, 0xEE), Avx.Shuffle(p4, p6, 0xEE));
+        (target[2], target[6]) = Halves(Avx.Shuffle(p1, p3, 0x44), Avx.Shuffle(p5, p7, 0x44));
+        (target[3], target[7]) = Halves(Avx.Shuffle(p1, p3, 0xEE), Avx.Shuffle(p5, p7, 0xEE));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,8 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Weights.DTypes;
 using Weights.IO;
 
@@ -15,9 +18,12 @@ internal abstract class ColumnBytes : UnitBytes
     // 128 columns are 16 words of 4-bit numbers, or 12 of 3-bit ones, which begin with a word just at every 32nd column.
     private const int TileColumns = 128;
     private const int MostRows = 2048;
+    private const int TurnedRows = 8;
 
     // Scales and zero points of the rows at hand: 2 MiB.
     private const int MostScales = 1 << 18;
+
+    private static readonly BlockConversion s_widen = Conversion.Between(DType.U8, DType.F32);
 
     private readonly DType _dtype;
     private readonly BlockConversion? _round;
@@ -106,11 +112,7 @@ internal abstract class ColumnBytes : UnitBytes
                 int rows = (int)Math.Min(step, ((end - 1) / Columns) + 1 - row);
                 long until = Math.Min(end, (long)(row + rows) * Columns);
                 Rectangle part = new(row, rows, first, until, parameters.AsMemory(0, rows * Groups), parameters.AsMemory(step * Groups, rows * Groups), order);
-                for (int group = 0; group < Groups; group++)
-                {
-                    scales.Read(((long)group * Rows) + row, part.Scales.Span.Slice(group * rows, rows));
-                    ReadZeroPoints(group, row, part.ZeroPoints.Span.Slice(group * rows, rows));
-                }
+                ReadParameters(scales, part);
                 int size = (int)((until - first) * _dtype.BlockBytes);
                 Fill(part, integers, units[..size]);
                 units = units[size..];
@@ -124,6 +126,27 @@ internal abstract class ColumnBytes : UnitBytes
         }
     }
 
+    // Group after group, as they are stored, to row after row, as they are needed.
+    private void ReadParameters(TensorElements stored, Rectangle part)
+    {
+        Span<float> scales = part.Scales.Span;
+        Span<float> zeroPoints = part.ZeroPoints.Span;
+        float[] lines = ArrayPool<float>.Shared.Rent(2 * part.Rows);
+        Span<float> line = lines.AsSpan(0, part.Rows);
+        Span<float> zeroPointLine = lines.AsSpan(part.Rows, part.Rows);
+        for (int group = 0; group < Groups; group++)
+        {
+            stored.Read(((long)group * Rows) + part.Row, line);
+            ReadZeroPoints(group, part.Row, zeroPointLine);
+            for (int row = 0, at = group; row < line.Length; row++, at += Groups)
+            {
+                scales[at] = line[row];
+                zeroPoints[at] = zeroPointLine[row];
+            }
+        }
+        ArrayPool<float>.Shared.Return(lines);
+    }
+
     // Not a power of two, so that the columns of a tile do not fall upon the same lines of a cache.
     private static int Pitch(int rows) => rows + 64;
 
@@ -132,38 +155,97 @@ internal abstract class ColumnBytes : UnitBytes
         // Of one row, only the columns that are asked for; of several, all.
         (int from, int to) = part.Rows > 1 ? (0, Columns) : ((int)(part.First - ((long)part.Row * Columns)), (int)(part.End - ((long)part.Row * Columns)));
         Span<float> values = stackalloc float[TileColumns];
-        Span<int> groups = stackalloc int[TileColumns];
+        Span<byte> lines = stackalloc byte[TurnedRows * TileColumns];
+        int pitch = Pitch(part.Rows);
         for (int column = from & ~31; column < to; column += TileColumns)
         {
             int columns = Math.Min(TileColumns, Columns - column);
-            ReadIntegers(column, columns, part.Row, part.Rows, integers, Pitch(part.Rows));
-            for (int index = 0; index < columns; index++)
-            {
-                groups[index] = part.Rows * (part.Order is null ? (int)((column + index) / GroupSize) : part.Order[column + index]);
-            }
+            ReadIntegers(column, columns, part.Row, part.Rows, integers, pitch);
             for (int row = 0; row < part.Rows; row++)
             {
+                if (row % TurnedRows == 0)
+                {
+                    Turn(integers.AsSpan(row), pitch, lines);
+                }
                 long start = (long)(part.Row + row) * Columns;
                 int low = (int)Math.Max(column, part.First - start);
                 int high = (int)Math.Min(column + columns, part.End - start);
                 if (low < high)
                 {
                     Span<float> taken = values[..(high - low)];
-                    Scale(part, row, integers.AsSpan(((low - column) * Pitch(part.Rows)) + row), groups[(low - column)..], taken);
+                    s_widen(lines.Slice((row % TurnedRows * TileColumns) + low - column, taken.Length), MemoryMarshal.AsBytes(taken));
+                    Scale(part, row, low, taken);
                     Round(taken, units.Slice((int)((start + low - part.First) * _dtype.BlockBytes), taken.Length * _dtype.BlockBytes));
                 }
             }
         }
     }
 
-    private void Scale(Rectangle part, int row, ReadOnlySpan<byte> integers, ReadOnlySpan<int> groups, Span<float> values)
+    // Eight integers of each column, a row of columns for each of the eight. Of columns and rows that are missing at the end, whatever is in their place.
+    private static void Turn(ReadOnlySpan<byte> integers, int pitch, Span<byte> lines)
     {
-        ReadOnlySpan<float> scales = part.Scales.Span[row..];
-        ReadOnlySpan<float> zeroPoints = part.ZeroPoints.Span[row..];
-        int pitch = Pitch(part.Rows);
-        for (int index = 0; index < values.Length; index++)
+        if (!Sse2.IsSupported)
         {
-            values[index] = (integers[index * pitch] - zeroPoints[groups[index]]) * scales[groups[index]];
+            for (int index = 0; index < lines.Length; index++)
+            {
+                lines[index] = integers[(index % TileColumns * pitch) + (index / TileColumns)];
+            }
+            return;
+        }
+        for (int column = 0; column < TileColumns; column += 8)
+        {
+            ref byte first = ref MemoryMarshal.GetReference(integers.Slice(column * pitch, (7 * pitch) + TurnedRows));
+            // Pairs, fours and eights of columns, each time twice as many next to each other and half the rows.
+            Vector128<ushort> p0 = Pair(ref first, pitch, 0);
+            Vector128<ushort> p1 = Pair(ref first, pitch, 2);
+            Vector128<ushort> p2 = Pair(ref first, pitch, 4);
+            Vector128<ushort> p3 = Pair(ref first, pitch, 6);
+            (Vector128<uint> f0, Vector128<uint> f1) = (Sse2.UnpackLow(p0, p1).AsUInt32(), Sse2.UnpackHigh(p0, p1).AsUInt32());
+            (Vector128<uint> f2, Vector128<uint> f3) = (Sse2.UnpackLow(p2, p3).AsUInt32(), Sse2.UnpackHigh(p2, p3).AsUInt32());
+            Span<byte> target = lines[column..];
+            Put(Sse2.UnpackLow(f0, f2), target);
+            Put(Sse2.UnpackHigh(f0, f2), target[(2 * TileColumns)..]);
+            Put(Sse2.UnpackLow(f1, f3), target[(4 * TileColumns)..]);
+            Put(Sse2.UnpackHigh(f1, f3), target[(6 * TileColumns)..]);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<ushort> Pair(ref byte first, int pitch, int column) =>
+        Sse2.UnpackLow(Load(ref Unsafe.Add(ref first, column * pitch)), Load(ref Unsafe.Add(ref first, (column + 1) * pitch))).AsUInt16();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<byte> Load(ref byte eight) => Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<ulong>(ref eight)).AsByte();
+
+    // Two rows of eight columns.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put(Vector128<uint> rows, Span<byte> target)
+    {
+        ref byte first = ref MemoryMarshal.GetReference(target[..(TileColumns + 8)]);
+        Unsafe.WriteUnaligned(ref first, rows.AsUInt64().ToScalar());
+        Unsafe.WriteUnaligned(ref Unsafe.Add(ref first, TileColumns), rows.AsUInt64().GetElement(1));
+    }
+
+    private void Scale(Rectangle part, int row, int column, Span<float> values)
+    {
+        ReadOnlySpan<float> scales = part.Scales.Span.Slice(row * Groups, Groups);
+        ReadOnlySpan<float> zeroPoints = part.ZeroPoints.Span.Slice(row * Groups, Groups);
+        if (part.Order is not null)
+        {
+            ReadOnlySpan<int> order = part.Order.AsSpan(column, values.Length);
+            for (int index = 0; index < values.Length; index++)
+            {
+                values[index] = (values[index] - zeroPoints[order[index]]) * scales[order[index]];
+            }
+            return;
+        }
+        (long first, long within) = Math.DivRem(column, GroupSize);
+        for (int group = (int)first; !values.IsEmpty; group++)
+        {
+            int length = (int)Math.Min(values.Length, GroupSize - within);
+            Scaling.Scale(values[..length], zeroPoints[group], scales[group]);
+            values = values[length..];
+            within = 0;
         }
     }
 
@@ -184,7 +266,7 @@ internal abstract class ColumnBytes : UnitBytes
     /// <param name="Rows">How many.</param>
     /// <param name="First">Index of the first element wanted.</param>
     /// <param name="End">Index after the last.</param>
-    /// <param name="Scales">Scales of the rows, group after group.</param>
+    /// <param name="Scales">Scales of the groups, row after row.</param>
     /// <param name="ZeroPoints">Zero points, likewise.</param>
     /// <param name="Order">Group of each column, or null.</param>
     private readonly record struct Rectangle(int Row, int Rows, long First, long End, Memory<float> Scales, Memory<float> ZeroPoints, int[]? Order);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes;
 
 namespace Weights.Passes.Dialects;
@@ -30,8 +31,8 @@ internal sealed class TensorElements : Elements
     public TensorElements(Tensor tensor)
     {
         _tensor = tensor;
-        // 256 numbers are looked up faster than they are worked out.
-        _table = tensor.DType.BlockBytes == 1 ? Table(tensor.DType) : null;
+        // 256 numbers are looked up faster than they are worked out, but for those that vectors work out.
+        _table = tensor.DType.BlockBytes == 1 && !ConvertsBytes(tensor.DType) ? Table(tensor.DType) : null;
         _convert = tensor.DType == DType.F32 ? null : Conversion.Between(tensor.DType, DType.F32);
     }
 
@@ -66,6 +67,8 @@ internal sealed class TensorElements : Elements
         }
     }
 
+    private static bool ConvertsBytes(DType dtype) => Vector256.IsHardwareAccelerated && ByteFloats.Between(dtype, DType.F32) is not null;
+
     private static float[] Table(DType dtype)
     {
         float[] table = new float[256];
@@ -79,70 +82,72 @@ internal sealed class TensorElements : Elements
 /// <param name="bytes">The bytes.</param>
 /// <param name="table">The sixteen numbers.</param>
 /// <param name="isHighFirst">Whether the higher four bits are the earlier number.</param>
-internal sealed class NibbleElements(ByteSource bytes, float[] table, bool isHighFirst) : Elements
+internal sealed class NibbleElements(ByteSource bytes, float[] table, bool isHighFirst) : PackedElements(bytes, 4, table, isHighFirst);
+
+/// <summary>Numbers of which several are in each byte.</summary>
+/// <param name="bytes">The bytes.</param>
+/// <param name="bits">Bits of a number: 1, 2 or 4.</param>
+/// <param name="table">The numbers that bits stand for.</param>
+/// <param name="isHighFirst">Whether the higher four bits are the earlier number; of fewer bits, the lowest are the first.</param>
+internal class PackedElements(ByteSource bytes, int bits, float[] table, bool isHighFirst) : Elements
 {
+    private readonly BitLanes _lanes = new(bits, isHighFirst);
+
+    /// <summary>The elements of a tensor of which several are in each byte, from the lowest bit up.</summary>
+    public PackedElements(Tensor tensor)
+        : this(tensor.Bytes, 8 / tensor.DType.BlockLength, Table(tensor.DType), isHighFirst: false)
+    {
+    }
+
     public override bool ReadsForward => bytes.ReadsForward;
 
     public override void Read(long first, Span<float> values)
     {
-        long start = first / 2;
-        int length = (int)(((first + values.Length + 1) / 2) - start);
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
+        int perByte = 8 / bits;
+        (long start, long skip) = Math.DivRem(first, perByte);
+        int length = (int)(((first + values.Length + perByte - 1) / perByte) - start);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(length + BitLanes.Slack);
         try
         {
             bytes.Read(start, buffer.AsSpan(0, length));
-            int place = (int)(first % 2);
-            int flip = isHighFirst ? 1 : 0;
-            for (int index = 0; index < values.Length; index++, place++)
+            // One by one up to the end of a byte, eight at a time from there, and again the rest.
+            int place = (int)skip;
+            int lead = Math.Min((perByte - place) % perByte, values.Length);
+            LookUp(buffer, place, values[..lead]);
+            place += lead;
+            values = values[lead..];
+            if (BitLanes.IsSupported)
             {
-                values[index] = table[(buffer[place >> 1] >> (((place & 1) ^ flip) << 2)) & 15];
+                int done = _lanes.LookUp(buffer.AsSpan(place / perByte), table, values);
+                place += done;
+                values = values[done..];
             }
+            LookUp(buffer, place, values);
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
     }
-}
 
-/// <summary>The elements of a tensor of which several are in each byte.</summary>
-internal sealed class PackedElements : Elements
-{
-    private readonly ByteSource _bytes;
-    private readonly int _perByte;
-    private readonly float[] _table; // The numbers of each byte.
-
-    public PackedElements(Tensor tensor)
+    private void LookUp(ReadOnlySpan<byte> packed, int place, Span<float> values)
     {
-        (_bytes, _perByte) = (tensor.Bytes, tensor.DType.BlockLength);
-        _table = new float[256 * _perByte];
-        byte[] bytes = [.. Enumerable.Range(0, 256).Select(static value => (byte)value)];
-        Conversion.Between(tensor.DType, DType.F32)(bytes, MemoryMarshal.AsBytes(_table.AsSpan()));
+        int flip = isHighFirst ? 1 : 0;
+        for (int index = 0; index < values.Length; index++, place++)
+        {
+            int bit = place * bits;
+            values[index] = table[(packed[bit >> 3] >> ((bit & 7) ^ (flip * bits))) & ((1 << bits) - 1)];
+        }
     }
 
-    public override bool ReadsForward => _bytes.ReadsForward;
-
-    public override void Read(long first, Span<float> values)
+    // The first number of each byte that has no others.
+    private static float[] Table(DType dtype)
     {
-        (long start, long skip) = Math.DivRem(first, _perByte);
-        int length = (int)(((first + values.Length + _perByte - 1) / _perByte) - start);
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
-        try
-        {
-            _bytes.Read(start, buffer.AsSpan(0, length));
-            int within = (int)skip;
-            foreach (byte packed in buffer.AsSpan(0, length))
-            {
-                int count = Math.Min(_perByte - within, values.Length);
-                _table.AsSpan((packed * _perByte) + within, count).CopyTo(values);
-                values = values[count..];
-                within = 0;
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
+        int bits = 8 / dtype.BlockLength;
+        byte[] single = [.. Enumerable.Range(0, 1 << bits).Select(static value => (byte)value)];
+        float[] all = new float[single.Length * dtype.BlockLength];
+        Conversion.Between(dtype, DType.F32)(single, MemoryMarshal.AsBytes(all.AsSpan()));
+        return [.. all.Where((_, index) => index % dtype.BlockLength == 0)];
     }
 }
 

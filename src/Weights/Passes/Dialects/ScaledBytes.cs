@@ -92,29 +92,19 @@ internal sealed class ScaledBytes : UnitBytes
     {
         int batch = Math.Min(BatchElements, units.Length / _dtype.BlockBytes);
         int[]? order = Order is null ? null : ColumnOrder.Read(Order, Grid.Columns);
-        float[] numbers = ArrayPool<float>.Shared.Rent(batch);
-        try
+        float[] numbers = _round is null ? [] : ArrayPool<float>.Shared.Rent(batch);
+        while (!units.IsEmpty)
         {
-            while (!units.IsEmpty)
-            {
-                int count = Together(first, Math.Min(batch, units.Length / _dtype.BlockBytes));
-                Span<float> values = numbers.AsSpan(0, count);
-                Numbers.Read(first, values);
-                Scale(first, values, order);
-                Span<byte> target = units[..(count * _dtype.BlockBytes)];
-                if (_round is null)
-                {
-                    MemoryMarshal.AsBytes(values).CopyTo(target);
-                }
-                else
-                {
-                    _round(MemoryMarshal.AsBytes(values), target);
-                }
-                units = units[target.Length..];
-                first += count;
-            }
+            int count = Together(first, Math.Min(batch, units.Length / _dtype.BlockBytes));
+            Span<byte> target = units[..(count * _dtype.BlockBytes)];
+            Span<float> values = _round is null ? MemoryMarshal.Cast<byte, float>(target) : numbers.AsSpan(0, count);
+            Numbers.Read(first, values);
+            Scale(first, values, order);
+            _round?.Invoke(MemoryMarshal.AsBytes(values), target);
+            units = units[target.Length..];
+            first += count;
         }
-        finally
+        if (_round is not null)
         {
             ArrayPool<float>.Shared.Return(numbers);
         }
@@ -173,26 +163,20 @@ internal sealed class ScaledBytes : UnitBytes
             // A scale for each column.
             scales = scales.Slice((int)(start + column), values.Length);
             zeroPoints = zeroPoints.Slice((int)(start + column), values.Length);
-            for (int index = 0; index < values.Length; index++)
-            {
-                values[index] = (values[index] - zeroPoints[index]) * scales[index];
-            }
+            Scaling.Scale(values, zeroPoints, scales);
             Multiply(values);
             return;
         }
-        while (!values.IsEmpty)
+        (long block, long within) = Math.DivRem(column, Grid.BlockColumns);
+        Span<float> rest = values;
+        for (int at = (int)(start + block); !rest.IsEmpty; at++)
         {
-            (long block, long within) = Math.DivRem(column, Grid.BlockColumns);
-            int length = (int)Math.Min(values.Length, Grid.BlockColumns - within);
-            (float scale, float zeroPoint) = (scales[(int)(start + block)], zeroPoints[(int)(start + block)]);
-            foreach (ref float value in values[..length])
-            {
-                value = (value - zeroPoint) * scale;
-            }
-            Multiply(values[..length]);
-            values = values[length..];
-            column += length;
+            int length = (int)Math.Min(rest.Length, Grid.BlockColumns - within);
+            Scaling.Scale(rest[..length], zeroPoints[at], scales[at]);
+            rest = rest[length..];
+            within = 0;
         }
+        Multiply(values);
     }
 
     private void ScaleColumns(Span<float> values, ReadOnlySpan<int> order, ReadOnlySpan<float> scales, ReadOnlySpan<float> zeroPoints)
@@ -208,10 +192,7 @@ internal sealed class ScaledBytes : UnitBytes
     {
         if (Factor != 1)
         {
-            foreach (ref float value in values)
-            {
-                value *= Factor;
-            }
+            Scaling.Multiply(values, Factor);
         }
     }
 }

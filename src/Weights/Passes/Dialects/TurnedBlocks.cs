@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Weights.DTypes;
+using Weights.DTypes.Quantized;
 using Weights.IO;
 
 namespace Weights.Passes.Dialects;
@@ -24,6 +26,7 @@ internal sealed class TurnedBlocks
     private readonly BlockConversion? _round;
     private readonly float[] _table; // The numbers of each byte.
     private readonly int _perByte;
+    private readonly BitLanes _lanes;
 
     /// <param name="numbers">How integers lie in bytes: U8, U4 or U2.</param>
     /// <param name="result">Type of the scales.</param>
@@ -32,6 +35,7 @@ internal sealed class TurnedBlocks
         Result = result;
         _round = result == DType.F32 ? null : Conversion.Between(DType.F32, result);
         _perByte = numbers.BlockLength;
+        _lanes = new BitLanes(8 / _perByte);
         _table = new float[256 * _perByte];
         byte[] bytes = [.. Enumerable.Range(0, 256).Select(static value => (byte)value)];
         Conversion.Between(numbers, DType.F32)(bytes, MemoryMarshal.AsBytes(_table.AsSpan()));
@@ -79,9 +83,9 @@ internal sealed class TurnedBlocks
         int rows = (int)(bytes.Length / (Shape[1] * Result.BlockBytes));
         (long block, long lastBlock) = (row / BlockSize, (row + rows - 1) / BlockSize);
         Strip strip = new(row, rows, block, (int)(lastBlock - block + 1), (rows + _perByte - 1) / _perByte);
-        float[] values = ArrayPool<float>.Shared.Rent(Columns * rows);
+        float[] values = ArrayPool<float>.Shared.Rent(Columns * Pitch(rows));
         float[] parameters = ArrayPool<float>.Shared.Rent(2 * Columns * strip.Blocks);
-        byte[] packed = ArrayPool<byte>.Shared.Rent(Columns * strip.Bytes);
+        byte[] packed = ArrayPool<byte>.Shared.Rent((Columns * strip.Bytes) + BitLanes.Slack);
         try
         {
             for (long column = 0; column < Shape[1]; column += Columns)
@@ -99,7 +103,7 @@ internal sealed class TurnedBlocks
                 for (int index = 0; index < count; index++)
                 {
                     Range own = (index * strip.Blocks)..((index + 1) * strip.Blocks);
-                    Scale(strip, packed.AsSpan(index * strip.Bytes, strip.Bytes), scales[own], zeroPoints[own], values.AsSpan(index * rows, rows));
+                    Scale(strip, packed.AsSpan(index * strip.Bytes), scales[own], zeroPoints[own], values.AsSpan(index * Pitch(rows), rows));
                 }
                 Turn(values, rows, count, column, bytes);
             }
@@ -155,9 +159,13 @@ internal sealed class TurnedBlocks
         ArrayPool<float>.Shared.Return(window);
     }
 
+    // Whole eights, and not a power of two, so that the columns do not fall upon the same lines of a cache.
+    private static int Pitch(int rows) => ((rows + 7) / 8 * 8) + 16;
+
     private void Scale(Strip strip, ReadOnlySpan<byte> packed, ReadOnlySpan<float> scales, ReadOnlySpan<float> zeroPoints, Span<float> values)
     {
-        for (int index = 0; index < values.Length; index += _perByte)
+        int done = BitLanes.IsSupported ? _lanes.Subtract(packed, 0, values) : 0;
+        for (int index = done; index < values.Length; index += _perByte)
         {
             int count = Math.Min(_perByte, values.Length - index);
             _table.AsSpan(packed[index / _perByte] * _perByte, count).CopyTo(values[index..]);
@@ -169,41 +177,57 @@ internal sealed class TurnedBlocks
             (float scale, float zeroPoint) = (scales[block], zeroPoints[block]);
             if (SubtractsProducts)
             {
-                float product = zeroPoint * scale;
-                foreach (ref float value in own)
-                {
-                    value = (value * scale) - product;
-                }
+                Scaling.ScaleAndSubtract(own, scale, zeroPoint * scale);
             }
             else
             {
-                foreach (ref float value in own)
-                {
-                    value = (value - zeroPoint) * scale;
-                }
+                Scaling.Scale(own, zeroPoint, scale);
             }
             values = values[own.Length..];
             within = 0;
         }
     }
 
-    private void Turn(ReadOnlySpan<float> values, int rows, int count, long column, Span<byte> bytes)
+    private void Turn(float[] values, int rows, int count, long column, Span<byte> bytes)
     {
-        Span<float> line = stackalloc float[Columns];
+        Span<float> lines = stackalloc float[8 * Columns];
         for (int row = 0; row < rows; row++)
         {
-            for (int index = 0; index < count; index++)
+            if (row % 8 == 0)
             {
-                line[index] = values[(index * rows) + row];
+                TurnEight(values.AsSpan(row), Pitch(rows), lines);
             }
+            Span<byte> line = MemoryMarshal.AsBytes(lines.Slice(row % 8 * Columns, count));
             Span<byte> target = bytes.Slice((int)(((row * Shape[1]) + column) * Result.BlockBytes), count * Result.BlockBytes);
             if (_round is null)
             {
-                MemoryMarshal.AsBytes(line[..count]).CopyTo(target);
+                line.CopyTo(target);
             }
             else
             {
-                _round(MemoryMarshal.AsBytes(line[..count]), target);
+                _round(line, target);
+            }
+        }
+    }
+
+    // Eight numbers of each column. Of columns that are missing at the end, whatever is in their place.
+    private static void TurnEight(ReadOnlySpan<float> values, int pitch, Span<float> lines)
+    {
+        if (!Lanes.Supported)
+        {
+            for (int index = 0; index < lines.Length; index++)
+            {
+                lines[index] = values[(index % Columns * pitch) + (index / Columns)];
+            }
+            return;
+        }
+        Span<Vector256<float>> rows = stackalloc Vector256<float>[8];
+        for (int column = 0; column < Columns; column += 8)
+        {
+            Lanes.TransposeEight(in values.Slice(column * pitch, (7 * pitch) + 8)[0], 0, pitch, rows);
+            for (int row = 0; row < rows.Length; row++)
+            {
+                rows[row].CopyTo(lines[((row * Columns) + column)..]);
             }
         }
     }

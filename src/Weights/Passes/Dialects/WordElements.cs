@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Weights.Passes.Dialects;
@@ -11,6 +12,7 @@ internal sealed class WordElements : Elements
 {
     private readonly Tensor _words;
     private readonly WordPacking _packing;
+    private readonly BitLanes _lanes;
     private readonly long _columns;
     private readonly bool _isAlongColumns;
     private readonly int _zero;
@@ -21,7 +23,7 @@ internal sealed class WordElements : Elements
     /// <param name="isAlongColumns">Whether a word has numbers below each other.</param>
     /// <param name="zero">The integer that stands for zero.</param>
     public WordElements(Tensor words, WordPacking packing, long columns, bool isAlongColumns, int zero) =>
-        (_words, _packing, _columns, _isAlongColumns, _zero) = (words, packing, columns, isAlongColumns, zero);
+        (_words, _packing, _lanes, _columns, _isAlongColumns, _zero) = (words, packing, new BitLanes(packing.Bits), columns, isAlongColumns, zero);
 
     public override bool ReadsForward => _words.Bytes.ReadsForward;
 
@@ -48,21 +50,40 @@ internal sealed class WordElements : Elements
     private void ReadAlong(long row, long column, Span<float> values)
     {
         (long start, long end) = (_packing.FirstWord(column), _packing.EndWord(column + values.Length));
-        uint[] words = ArrayPool<uint>.Shared.Rent((int)(end - start));
+        int count = (int)(end - start);
+        uint[] words = ArrayPool<uint>.Shared.Rent(count + (BitLanes.Slack / sizeof(uint)));
         try
         {
-            Span<uint> read = words.AsSpan(0, (int)(end - start));
+            Span<uint> read = words.AsSpan(0, count);
             _words.Bytes.Read(((row * _words.Shape[1]) + start) * sizeof(uint), MemoryMarshal.AsBytes(read));
-            for (int index = 0; index < values.Length; index++)
+            if (_packing.IsStream && BitLanes.IsSupported)
             {
-                (long word, int shift) = _packing.Place(column + index);
-                int at = (int)(word - start);
-                values[index] = _packing.Extract(read[at], shift + _packing.Bits > 32 ? read[at + 1] : 0, shift) - _zero;
+                // One by one up to where eight begin with a byte, and the rest.
+                int lead = (int)Math.Min(-column & 7, values.Length);
+                Extract(read, start, column, values[..lead]);
+                column += lead;
+                values = values[lead..];
+                ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(words.AsSpan())[(int)((column * _packing.Bits / 8) - (start * sizeof(uint)))..];
+                int done = _lanes.Subtract(bytes, _zero, values);
+                column += done;
+                values = values[done..];
             }
+            Extract(read, start, column, values);
         }
         finally
         {
             ArrayPool<uint>.Shared.Return(words);
+        }
+    }
+
+    // Of words from one on.
+    private void Extract(ReadOnlySpan<uint> words, long start, long column, Span<float> values)
+    {
+        for (int index = 0; index < values.Length; index++)
+        {
+            (long word, int shift) = _packing.Place(column + index);
+            int at = (int)(word - start);
+            values[index] = _packing.Extract(words[at], shift + _packing.Bits > 32 ? words[at + 1] : 0, shift) - _zero;
         }
     }
 
@@ -100,6 +121,9 @@ internal readonly record struct WordPacking(int Bits, bool IsDense)
 {
     private int PerWord => 32 / Bits;
 
+    /// <summary>Whether integers follow each other without bits between them.</summary>
+    public bool IsStream => IsDense || 32 % Bits == 0;
+
     /// <summary>Words that so many integers need.</summary>
     public long Words(long count) => EndWord(count);
 
@@ -121,6 +145,7 @@ internal readonly record struct WordPacking(int Bits, bool IsDense)
     }
 
     /// <summary>The integer at <paramref name="shift"/> in a word, or in that and the next.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Extract(uint word, uint next, int shift)
     {
         uint value = word >> shift;
@@ -128,6 +153,6 @@ internal readonly record struct WordPacking(int Bits, bool IsDense)
         {
             value |= next << (32 - shift);
         }
-        return (int)(value & ((1u << Bits) - 1));
+        return unchecked((int)(value & ((1u << Bits) - 1)));
     }
 }

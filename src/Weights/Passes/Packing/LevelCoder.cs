@@ -39,7 +39,7 @@ internal sealed class LevelCoder : BlockCoder
     /// <summary>4-bit floats E2M1, rounded to even.</summary>
     /// <param name="storage">How scales are stored.</param>
     /// <param name="hasNegativeZero">Whether a negative zero has the code of one, which libraries give only to what becomes zero by rounding.</param>
-    public static LevelCoder E2M1(ScaleStorage storage, bool hasNegativeZero) => new(LevelSets.E2M1, storage, hasNegativeZero);
+    public static LevelCoder E2M1(ScaleStorage storage, bool hasNegativeZero = false) => new(LevelSets.E2M1, storage, hasNegativeZero);
 
     /// <summary>bitsandbytes' NF4.</summary>
     public static LevelCoder NF4(ScaleStorage storage) => new(LevelSets.NF4, storage);

@@ -192,24 +192,6 @@ public class CodeBookTests
         }
     }
 
-    [Fact]
-    public void Points_are_decoded_the_same_with_vectors()
-    {
-        Random random = new(5);
-        float[] values = new float[8];
-        float[] scalarValues = new float[8];
-        for (int count = 0; count < 10_000; count++)
-        {
-            (ulong levels, int signs, float scale) = ((ulong)random.NextInt64(long.MinValue, long.MaxValue), random.Next(256), (float)(random.NextDouble() - 0.5));
-            CodeGrid.Decode(levels, signs, scale, values);
-            CodeGrid.DecodeScalar(levels, signs, scale, scalarValues);
-            Assert.Equal(MemoryMarshal.AsBytes<float>(scalarValues), MemoryMarshal.AsBytes<float>(values));
-            CodeGrid.DecodeShifted(levels, 0.125f, scale, values);
-            CodeGrid.DecodeShiftedScalar(levels, 0.125f, scale, scalarValues);
-            Assert.Equal(MemoryMarshal.AsBytes<float>(scalarValues), MemoryMarshal.AsBytes<float>(values));
-        }
-    }
-
     [Theory]
     [MemberData(nameof(Types))]
     public void Numbers_whose_squares_overflow_are_encoded_as_zeros_or_as_what_is_not_finite(string name)

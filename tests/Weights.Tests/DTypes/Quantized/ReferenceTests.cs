@@ -26,7 +26,7 @@ public class ReferenceTests
             float[] matrix = Matrix(kind);
             foreach (float[] importances in (float[][])[[], Importance(kind)])
             {
-                if ((importances.Length == 0 && dtype.Importances == Importances.Required) || GgmlAborts(name, kind))
+                if ((importances.Length == 0 && dtype.Importances == Importances.Required) || GgmlAborts(name, kind, importances.Length > 0))
                 {
                     continue;
                 }
@@ -89,6 +89,26 @@ public class ReferenceTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void Any_bytes_are_decoded_the_same_with_vectors(string name)
+    {
+        QuantizedDType dtype = Quantized(name);
+        // Enough for scales that are not finite, or subnormal.
+        byte[] blocks = new byte[2000 * dtype.BlockBytes];
+        new Random(13).NextBytes(blocks);
+        float[] values = new float[2000 * dtype.BlockLength];
+        double[] expected = new double[values.Length];
+        dtype.DecodeFloats(blocks, values);
+        dtype.Decode(blocks, expected);
+        // Of two NaNs, a scale's and a minimum's, a sum keeps the one that the compiler has come first.
+        bool isSum = name is "Q2_K" or "Q4_K" or "Q5_K";
+        for (int index = 0; index < values.Length; index++)
+        {
+            Assert.True((isSum && double.IsNaN(expected[index]) && float.IsNaN(values[index])) || BitConverter.DoubleToInt64Bits(expected[index]) == BitConverter.DoubleToInt64Bits(values[index]), $"number {index}: {values[index]:R} instead of {expected[index]:R}");
+        }
+    }
+
     [Fact]
     public void Q8_1_is_decoded_as_Q8_0()
     {
@@ -129,9 +149,13 @@ public class ReferenceTests
 
     private static readonly string[] Kinds = ["of a normal distribution", "uniform, positive", "few and large", "integers", "tiny", "huge", "sparse", "constant", "of many magnitudes", "subnormal", "next to powers of two", "halves and integers"];
 
-    // Its assertions fail, and the process with them, where sums of squares overflow or vanish: these types have a test of their own, CodeBookTests.
-    private static bool GgmlAborts(string name, int kind) =>
-        Kinds[kind] is "huge" or "subnormal" or "next to powers of two" && name.StartsWith("IQ", StringComparison.Ordinal) && !name.StartsWith("IQ4", StringComparison.Ordinal);
+    // Its assertions fail, and the process with them, where sums of squares overflow: there these types have a test of their own, in CodeBookTests.
+    private static bool GgmlAborts(string name, int kind, bool isWeighted) => Kinds[kind] switch
+    {
+        "huge" => name is "IQ1_M" or "IQ2_S" or "IQ2_XS" or "IQ2_XXS" or "IQ3_S" or "IQ3_XXS",
+        "next to powers of two" => name is "IQ2_XXS" or "IQ3_S" or "IQ3_XXS" || (name == "IQ1_M" && !isWeighted),
+        _ => false,
+    };
 
     private static QuantizedDType Quantized(string name) => DType.TryParse(name, out DType dtype) ? (QuantizedDType)dtype : throw new ArgumentException(name);
 

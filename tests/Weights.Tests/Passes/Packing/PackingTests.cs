@@ -87,7 +87,7 @@ public class PackingTests
         BlockCoder[] coders =
         [
             new IntegerCoder(4, true, ScaleSearching.Absmax, ScaleStorage.Of(DType.F32)), new IntegerCoder(8, false, ScaleSearching.Mse, ScaleStorage.Of(DType.BF16)),
-            new FloatCoder(ScaleStorage.Of(DType.F16)), new FloatCoder(ScaleStorage.Powers(8)), LevelCoder.E2M1(hasNegativeZero: false, storage: ScaleStorage.Divided(100)), LevelCoder.NF4(ScaleStorage.Magnitude()), LevelCoder.FP4(ScaleStorage.Magnitude()), new RowCoder(),
+            new FloatCoder(ScaleStorage.Of(DType.F16)), new FloatCoder(ScaleStorage.Powers(8)), LevelCoder.E2M1(ScaleStorage.Divided(100)), LevelCoder.NF4(ScaleStorage.Magnitude()), LevelCoder.FP4(ScaleStorage.Magnitude()), new RowCoder(),
         ];
         foreach (BlockCoder coder in coders)
         {
