@@ -26,15 +26,17 @@ internal sealed class TurnedBlocks
     private readonly BlockConversion? _round;
     private readonly float[] _table; // The numbers of each byte.
     private readonly int _perByte;
+    private readonly float[] _levels; // The numbers of all codes, where they are no integers.
     private readonly BitLanes _lanes;
 
-    /// <param name="numbers">How integers lie in bytes: U8, U4 or U2.</param>
+    /// <param name="numbers">How numbers lie in bytes: U8, U4, U2, or F4.</param>
     /// <param name="result">Type of the scales.</param>
     public TurnedBlocks(DType numbers, DType result)
     {
         Result = result;
         _round = result == DType.F32 ? null : Conversion.Between(DType.F32, result);
         _perByte = numbers.BlockLength;
+        _levels = numbers == DType.F4 ? CompressedTensors.E2M1 : [];
         _lanes = new BitLanes(8 / _perByte);
         _table = new float[256 * _perByte];
         byte[] bytes = [.. Enumerable.Range(0, 256).Select(static value => (byte)value)];
@@ -164,7 +166,7 @@ internal sealed class TurnedBlocks
 
     private void Scale(Strip strip, ReadOnlySpan<byte> packed, ReadOnlySpan<float> scales, ReadOnlySpan<float> zeroPoints, Span<float> values)
     {
-        int done = BitLanes.IsSupported ? _lanes.Subtract(packed, 0, values) : 0;
+        int done = !BitLanes.IsSupported ? 0 : _levels.Length > 0 ? _lanes.LookUp(packed, _levels, values) : _lanes.Subtract(packed, 0, values);
         for (int index = done; index < values.Length; index += _perByte)
         {
             int count = Math.Min(_perByte, values.Length - index);
