@@ -29,6 +29,10 @@ internal static class Conversion
     /// <summary>The conversion of <paramref name="from"/> to <paramref name="to"/>, for which <see cref="Exists"/> is true.</summary>
     public static BlockConversion Between(DType from, DType to)
     {
+        if (from == DType.F32 && to == DType.F32)
+        {
+            return static (source, target) => source.CopyTo(target);
+        }
         if (Vector256.IsHardwareAccelerated && (HalfFloats.Between(from, to) ?? ByteFloats.Between(from, to)) is { } direct)
         {
             return direct;
