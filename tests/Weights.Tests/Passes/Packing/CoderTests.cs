@@ -33,6 +33,15 @@ public class CoderTests
     }
 
     [Fact]
+    public void Scales_that_estimates_do_not_tell_apart_are_told_apart_by_their_sums()
+    {
+        float[] numbers = [-0.5f, -0.375f, 0.75f, 0.75f, -0.125f, 0.375f, -0.375f];
+        (float Scale, int ZeroPoint) found = new IntegerCoder(2, false, ScaleSearching.Mse, ScaleStorage.Of(DType.F32)).Fit(numbers);
+        Assert.Equal(Searched(new IntegerCoder(2, false, ScaleSearching.Absmax, ScaleStorage.Of(DType.F32)), 2, numbers), found);
+        Assert.Equal((0.38333333f, -1), found);
+    }
+
+    [Fact]
     public void Levels_are_those_of_as_many_bounds_as_are_below()
     {
         (LevelSet Set, LevelCoder Coder)[] all = [(LevelSets.E2M1, LevelCoder.E2M1(ScaleStorage.Magnitude())), (LevelSets.NF4, LevelCoder.NF4(ScaleStorage.Magnitude())), (LevelSets.FP4, LevelCoder.FP4(ScaleStorage.Magnitude()))];
