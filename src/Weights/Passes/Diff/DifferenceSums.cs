@@ -210,7 +210,7 @@ internal sealed class DifferenceSums
         for (int start = 0; start < a.Length; start += BlockPairs)
         {
             int count = Math.Min(BlockPairs, a.Length - start);
-            if (TryAddBlock<TPairs, T>(a.Slice(start, count), b.Slice(start, count), tolerance, ref extremes))
+            if (tolerance.IsElementwise ? TryAddBlock<TPairs, T, Elementwise>(a.Slice(start, count), b.Slice(start, count), tolerance, ref extremes) : TryAddBlock<TPairs, T, NotElementwise>(a.Slice(start, count), b.Slice(start, count), tolerance, ref extremes))
             {
                 pairs += count;
                 continue;
@@ -234,9 +234,10 @@ internal sealed class DifferenceSums
     }
 
     // Adds nothing, and says so, where a number is NaN or infinite: its difference is so, too, and stays in the sum.
-    private bool TryAddBlock<TPairs, T>(ReadOnlySpan<T> a, ReadOnlySpan<T> b, Tolerance tolerance, ref Extremes extremes)
+    private bool TryAddBlock<TPairs, T, TCounts>(ReadOnlySpan<T> a, ReadOnlySpan<T> b, Tolerance tolerance, ref Extremes extremes)
         where TPairs : IPairs<T>
         where T : unmanaged
+        where TCounts : ICounts
     {
         ref T startA = ref MemoryMarshal.GetReference(a);
         ref T startB = ref MemoryMarshal.GetReference(b);
@@ -249,7 +250,6 @@ internal sealed class DifferenceSums
         Vector256<double> worst = extremes.Worst;
         Vector256<int> same = Vector256<int>.Zero;
         Vector256<long> within = Vector256<long>.Zero;
-        bool isElementwise = tolerance.IsElementwise;
         for (int index = 0; index < a.Length; index += Lanes)
         {
             // One half after the other, so that all of it stays in sixteen registers.
@@ -263,7 +263,10 @@ internal sealed class DifferenceSums
             squaresBLow = TPairs.MultiplyAdd(right, right, squaresBLow);
             productsLow = TPairs.MultiplyAdd(left, right, productsLow);
             worst = Vector256.MaxNative(worst, distance);
-            within += isElementwise ? Within(left, distance, tolerance) : default;
+            if (TCounts.IsElementwise)
+            {
+                within += Within(left, distance, tolerance);
+            }
             left = TPairs.LoadHigh(ref startA, index);
             right = TPairs.LoadHigh(ref startB, index);
             difference = right - left;
@@ -274,7 +277,10 @@ internal sealed class DifferenceSums
             squaresBHigh = TPairs.MultiplyAdd(right, right, squaresBHigh);
             productsHigh = TPairs.MultiplyAdd(left, right, productsHigh);
             worst = Vector256.MaxNative(worst, distance);
-            within += isElementwise ? Within(left, distance, tolerance) : default;
+            if (TCounts.IsElementwise)
+            {
+                within += Within(left, distance, tolerance);
+            }
             same += TPairs.Same(ref startA, ref startB, index);
         }
         // x − x is 0 for finite numbers and NaN for the others.
@@ -298,8 +304,22 @@ internal sealed class DifferenceSums
         where TPairs : IPairs<T>
         where T : unmanaged
     {
+        ref T startA = ref MemoryMarshal.GetReference(a);
+        ref T startB = ref MemoryMarshal.GetReference(b);
+        Vector256<double> wanted = Vector256.Create(largest);
         for (int index = 0; index < a.Length; index++)
         {
+            // Eight at a time where none is so far apart.
+            while (largest > 0 && index + Lanes <= a.Length
+                && !Vector256.EqualsAny(Vector256.Abs(TPairs.LoadLow(ref startB, index) - TPairs.LoadLow(ref startA, index)), wanted)
+                && !Vector256.EqualsAny(Vector256.Abs(TPairs.LoadHigh(ref startB, index) - TPairs.LoadHigh(ref startA, index)), wanted))
+            {
+                index += Lanes;
+            }
+            if (index == a.Length)
+            {
+                return;
+            }
             (double numberA, double numberB) = (TPairs.Number(a[index]), TPairs.Number(b[index]));
             if (Math.Abs(numberB - numberA) == largest && BitConverter.DoubleToInt64Bits(numberA) != BitConverter.DoubleToInt64Bits(numberB))
             {
@@ -310,6 +330,21 @@ internal sealed class DifferenceSums
                 return;
             }
         }
+    }
+
+    private interface ICounts
+    {
+        static abstract bool IsElementwise { get; }
+    }
+
+    private readonly struct Elementwise : ICounts
+    {
+        public static bool IsElementwise => true;
+    }
+
+    private readonly struct NotElementwise : ICounts
+    {
+        public static bool IsElementwise => false;
     }
 
     // What blocks have besides sums.

@@ -19,38 +19,34 @@ internal sealed class CodedBlocks
     private readonly Lazy<BlockCoder> _coder;
     private readonly Lazy<(float Scale, int ZeroPoint)?> _whole;
     private readonly ScaledCodes? _known;
-    private readonly QuantizationErrors? _errors;
+    private readonly QuantizationErrors _errors;
     private readonly Rounded _rounded;
     private readonly (long Length, long Padding) _row;
+    private readonly KeptScales? _kept; // Where they take time to find.
 
-    private CodedBlocks(Tensor tensor, BlockRecipe recipe, ScaledCodes? known, QuantizationErrors? errors, long padding)
+    /// <summary>Blocks of a weight.</summary>
+    /// <param name="weight">Its numbers, and scales and zero points that they have, if these are not to be found.</param>
+    /// <param name="blockLength">Numbers of a block.</param>
+    /// <param name="recipe">How they are encoded.</param>
+    public CodedBlocks(PackingSource weight, int blockLength, BlockRecipe recipe)
     {
-        _row = (padding == 0 ? tensor.Shape.ElementCount : tensor.Shape[1], padding);
-        _known = known;
+        (Tensor tensor, _known, _errors) = weight;
+        (Elements, BlockLength) = (tensor.Shape.ElementCount, blockLength);
+        _row = (weight.Padding == 0 ? Elements : tensor.Shape[1], weight.Padding);
+        _kept = _known is null && !recipe.IsWhole ? weight.Kept : null;
         _numbers = Dialects.Elements.Of(tensor.Bytes.Crc32 is null ? tensor : new Tensor(tensor.Name, tensor.DType, tensor.Shape, new CheckedBytes(tensor.Bytes)));
-        _errors = errors;
         // What a runtime makes of the codes is of the type in which it multiplies; what was of 16 bits before says no more than that.
-        _rounded = new Rounded(known is not null && recipe.Result == DType.F32 && (tensor.DType == DType.F16 || tensor.DType == DType.BF16) ? tensor.DType : recipe.Result);
+        _rounded = new Rounded(_known is not null && recipe.Result == DType.F32 && (tensor.DType == DType.F16 || tensor.DType == DType.BF16) ? tensor.DType : recipe.Result);
         _range = new(FindRange);
         _coder = new(() => recipe.Coder(recipe.NeedsRange ? Range : default));
         _whole = new(() => recipe.IsWhole ? _coder.Value.Fit(Range, ReadAll) : null);
     }
 
-    /// <summary>Blocks of a tensor.</summary>
-    /// <param name="tensor">Floating-point numbers.</param>
-    /// <param name="blockLength">Numbers of a block.</param>
-    /// <param name="recipe">How they are encoded.</param>
-    /// <param name="known">Scales and zero points that they have; null where these are to be found.</param>
-    /// <param name="errors">Is told how far the numbers moved whenever codes are read; null for nobody.</param>
-    /// <param name="padding">Zeros at the end of each row that do not count.</param>
-    public static CodedBlocks Of(Tensor tensor, int blockLength, BlockRecipe recipe, ScaledCodes? known, QuantizationErrors? errors, long padding = 0) =>
-        new(tensor, recipe, known, errors, padding) { Elements = tensor.Shape.ElementCount, BlockLength = blockLength };
-
     /// <summary>Numbers in all.</summary>
-    public required long Elements { get; init; }
+    public long Elements { get; }
 
     /// <summary>Numbers of a block; the last may have fewer.</summary>
-    public required int BlockLength { get; init; }
+    public int BlockLength { get; }
 
     /// <summary>Blocks in all.</summary>
     public long Count => (Elements + BlockLength - 1) / BlockLength;
@@ -69,6 +65,10 @@ internal sealed class CodedBlocks
     public void Read(long first, Span<byte> codes, Span<float> scales, Span<sbyte> zeroPoints)
     {
         bool hasCodes = !codes.IsEmpty;
+        if (!hasCodes && _kept is not null && _kept.TryRead(first, scales, zeroPoints))
+        {
+            return;
+        }
         int perBatch = Math.Max(1, BatchElements / BlockLength);
         int most = ElementsOf(first, Math.Min(perBatch, scales.Length));
         float[] buffer = ArrayPool<float>.Shared.Rent(2 * most);
@@ -93,6 +93,7 @@ internal sealed class CodedBlocks
                 {
                     _rounded.Round(batch.Decoded);
                     Compare(batch, first * BlockLength, sums);
+                    _kept?.Keep(Count, first, batch.Scales, batch.ZeroPoints);
                     codes = codes[elements..];
                 }
                 if (!zeroPoints.IsEmpty)
@@ -111,7 +112,7 @@ internal sealed class CodedBlocks
         }
         if (hasCodes)
         {
-            _errors?.Saw(start * BlockLength, Math.Min(first * BlockLength, Elements) - (start * BlockLength), sums, saturated);
+            _errors.Saw(start * BlockLength, Math.Min(first * BlockLength, Elements) - (start * BlockLength), sums, saturated);
         }
     }
 

@@ -60,7 +60,7 @@ internal sealed class ColumnBlocks
             // Channel after channel, which reads the whole weight once.
             long[] turned = [channels, rows, inner];
             ByteSource bytes = StridedBytes.Create(weight.Tensor.Bytes, weight.Tensor.DType.BlockBytes, 0, turned, [inner, columns, 1]);
-            CodedBlocks blocks = CodedBlocks.Of(new Tensor(weight.Name, weight.Tensor.DType, new Shape(turned), bytes), (int)(rows * inner), recipe, null, null);
+            CodedBlocks blocks = new PackingSource(new Tensor(weight.Name, weight.Tensor.DType, new Shape(turned), bytes), null, weight.Errors).Blocks((int)(rows * inner), recipe);
             blocks.Read(0, [], scales, zeroPoints);
             return (scales, zeroPoints);
         });

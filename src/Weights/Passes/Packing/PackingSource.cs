@@ -13,6 +13,9 @@ internal sealed record PackingSource(Tensor Tensor, ScaledCodes? Codes, Quantiza
     /// <summary>How a graph uses it; null where there is none, or it does not say.</summary>
     public WeightUse? Use { get; init; }
 
+    /// <summary>Keeps scales that are found; null where they are not kept.</summary>
+    public KeptScales? Kept { get; init; }
+
     /// <summary>Zeros at the end of each row that are none of its numbers.</summary>
     public long Padding { get; init; }
 
@@ -28,7 +31,7 @@ internal sealed record PackingSource(Tensor Tensor, ScaledCodes? Codes, Quantiza
     /// <summary>Its blocks.</summary>
     /// <param name="length">Numbers of a block.</param>
     /// <param name="recipe">How codes are found, where there are none.</param>
-    public CodedBlocks Blocks(int length, BlockRecipe recipe) => CodedBlocks.Of(Tensor, length, recipe, Codes, Errors, Padding);
+    public CodedBlocks Blocks(int length, BlockRecipe recipe) => new(this, length, recipe);
 
     /// <summary>The same with a scale for each block of rows and columns, if it has none yet.</summary>
     public PackingSource InBlocks(ScaleScope scope, BlockCoder coder) => Codes is null ? this with { Codes = BlockScales.Fit(this, scope, coder) } : this;

@@ -28,6 +28,7 @@ public static class WeightPacking
         List<string> others = [];
         List<QuantizedValue> values = [];
         Notes notes = new();
+        KeptScales.Budget budget = new();
         foreach (Tensor tensor in checkpoint.Tensors)
         {
             WeightUse? use = checkpoint.Graph?.WeightUses.GetValueOrDefault(checkpoint.OriginalName(tensor.Name));
@@ -54,7 +55,7 @@ public static class WeightPacking
                 continue;
             }
             notes.Packed(tensor, isExact: same is not null, isTwice: before is not null || tensor.DType.Kind == DTypeKind.Quantized, isTurned: !options.Layout.IsOfGraph && options.Layout.IsTurned(use));
-            PackingSource source = new(tensor, same?.Codes, new QuantizationErrors()) { Use = use };
+            PackingSource source = new(tensor, same?.Codes, new QuantizationErrors()) { Use = use, Kept = new KeptScales(budget, choice.IsAsymmetric ? 2 : 1) };
             all.Add(new QuantizedTensor(tensor, choice.ToString(), options.Layout.Pack(source, choice), same is null ? null : $"the codes of {before}", source.Errors));
             packed.Add((tensor.Name, choice));
             if (options.Layout.ValueOf(source, choice) is { } value)
