@@ -44,10 +44,18 @@ internal static class ByteFloats
             singles[(4 * index) + 2] = T.Widen(third);
             singles[(4 * index) + 3] = T.Widen(fourth);
         }
-        source = source[(bytes.Length * Lanes)..];
-        Span<double> rest = stackalloc double[source.Length];
-        T.DType.Decode(source, rest);
-        DType.F32.Encode(rest, target[(bytes.Length * Lanes * sizeof(float))..]);
+        int done = bytes.Length * Lanes;
+        if (done < source.Length)
+        {
+            Rest(T.DType, source[done..], target[(done * sizeof(float))..]);
+        }
+    }
+
+    private static void Rest(DType from, ReadOnlySpan<byte> source, Span<byte> target)
+    {
+        Span<double> values = stackalloc double[source.Length];
+        from.Decode(source, values);
+        DType.F32.Encode(values, target);
     }
 
     // A float of 8 bits has its exponent and fraction where binary32 has the upper bits of its own, but for the bias; what has no implicit one is a multiple of the smallest.

@@ -45,7 +45,10 @@ internal static class HalfFloats
             singles[(2 * index) + 1] = T.Widen(upper);
         }
         int done = halves.Length * Lanes;
-        Rest(T.DType, source[(done * sizeof(ushort))..], DType.F32, target[(done * sizeof(float))..]);
+        if (done < source.Length / sizeof(ushort))
+        {
+            Rest(T.DType, source[(done * sizeof(ushort))..], DType.F32, target[(done * sizeof(float))..]);
+        }
     }
 
     private static void Narrow<T>(ReadOnlySpan<byte> source, Span<byte> target)
@@ -58,7 +61,10 @@ internal static class HalfFloats
             halves[index] = Vector256.Narrow(T.Narrow(singles[2 * index]), T.Narrow(singles[(2 * index) + 1]));
         }
         int done = halves.Length * Lanes;
-        Rest(DType.F32, source[(done * sizeof(float))..], T.DType, target[(done * sizeof(ushort))..]);
+        if (done < source.Length / sizeof(float))
+        {
+            Rest(DType.F32, source[(done * sizeof(float))..], T.DType, target[(done * sizeof(ushort))..]);
+        }
     }
 
     private static void Rest(DType from, ReadOnlySpan<byte> source, DType to, Span<byte> target)

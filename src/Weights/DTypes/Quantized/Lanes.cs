@@ -156,41 +156,44 @@ internal static class Lanes
         ref readonly float first = ref blocks[..(length * Count)][0];
         for (int index = 0; index < length; index += Count)
         {
-            TransposeEight(in first, index, length, numbers.Slice(index, Count));
+            TransposeEight(in Unsafe.Add(ref Unsafe.AsRef(in first), index), length, ref Unsafe.As<Vector256<float>, float>(ref numbers.Slice(index, Count)[0]), Count);
         }
     }
 
     /// <summary>Eight times eight of them.</summary>
-    /// <param name="first">The first number of the first block.</param>
-    /// <param name="index">Which number of each block is the first that is taken.</param>
-    /// <param name="stride">From one block to the next.</param>
-    /// <param name="target">Eight vectors.</param>
+    /// <param name="first">The first of the first block.</param>
+    /// <param name="stride">Numbers from one block to the next.</param>
+    /// <param name="target">Receives the first number of each block, then the second ones, and so on.</param>
+    /// <param name="targetStride">Numbers from the first ones to the second ones.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void TransposeEight(ref readonly float first, int index, int stride, Span<Vector256<float>> target)
+    public static void TransposeEight(ref readonly float first, int stride, ref float target, int targetStride)
     {
         // Pairs, then fours, of numbers of two and four blocks next to one another, in halves of 128 bits; then halves change places.
-        (Vector256<float> p0, Vector256<float> p1) = Interleave(in first, index, stride, 0);
-        (Vector256<float> p2, Vector256<float> p3) = Interleave(in first, index, stride, 2);
-        (Vector256<float> p4, Vector256<float> p5) = Interleave(in first, index, stride, 4);
-        (Vector256<float> p6, Vector256<float> p7) = Interleave(in first, index, stride, 6);
-        (target[0], target[4]) = Halves(Avx.Shuffle(p0, p2, 0x44), Avx.Shuffle(p4, p6, 0x44));
-        (target[1], target[5]) = Halves(Avx.Shuffle(p0, p2, 0xEE), Avx.Shuffle(p4, p6, 0xEE));
-        (target[2], target[6]) = Halves(Avx.Shuffle(p1, p3, 0x44), Avx.Shuffle(p5, p7, 0x44));
-        (target[3], target[7]) = Halves(Avx.Shuffle(p1, p3, 0xEE), Avx.Shuffle(p5, p7, 0xEE));
+        (Vector256<float> p0, Vector256<float> p1) = Interleave(in first, stride, 0);
+        (Vector256<float> p2, Vector256<float> p3) = Interleave(in first, stride, 2);
+        (Vector256<float> p4, Vector256<float> p5) = Interleave(in first, stride, 4);
+        (Vector256<float> p6, Vector256<float> p7) = Interleave(in first, stride, 6);
+        Put(Avx.Shuffle(p0, p2, 0x44), Avx.Shuffle(p4, p6, 0x44), ref target, 0, targetStride);
+        Put(Avx.Shuffle(p0, p2, 0xEE), Avx.Shuffle(p4, p6, 0xEE), ref target, 1, targetStride);
+        Put(Avx.Shuffle(p1, p3, 0x44), Avx.Shuffle(p5, p7, 0x44), ref target, 2, targetStride);
+        Put(Avx.Shuffle(p1, p3, 0xEE), Avx.Shuffle(p5, p7, 0xEE), ref target, 3, targetStride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Float(Vector256<int> value) => Vector256.ConvertToSingle(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector256<float> Lower, Vector256<float> Upper) Interleave(ref readonly float first, int index, int length, int block)
+    private static (Vector256<float> Lower, Vector256<float> Upper) Interleave(ref readonly float first, int stride, int block)
     {
-        Vector256<float> a = Vector256.LoadUnsafe(in first, (nuint)((block * length) + index));
-        Vector256<float> b = Vector256.LoadUnsafe(in first, (nuint)(((block + 1) * length) + index));
+        Vector256<float> a = Vector256.LoadUnsafe(in first, (nuint)(block * stride));
+        Vector256<float> b = Vector256.LoadUnsafe(in first, (nuint)((block + 1) * stride));
         return (Avx.UnpackLow(a, b), Avx.UnpackHigh(a, b));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector256<float> Lower, Vector256<float> Upper) Halves(Vector256<float> a, Vector256<float> b) =>
-        (Avx.Permute2x128(a, b, 0x20), Avx.Permute2x128(a, b, 0x31));
+    private static void Put(Vector256<float> a, Vector256<float> b, ref float target, int place, int stride)
+    {
+        Avx.Permute2x128(a, b, 0x20).StoreUnsafe(ref target, (nuint)(place * stride));
+        Avx.Permute2x128(a, b, 0x31).StoreUnsafe(ref target, (nuint)((place + 4) * stride));
+    }
 }

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using Weights.DTypes;
 using Weights.DTypes.Quantized;
 using Weights.IO;
@@ -223,14 +222,9 @@ internal sealed class TurnedBlocks
             }
             return;
         }
-        Span<Vector256<float>> rows = stackalloc Vector256<float>[8];
         for (int column = 0; column < Columns; column += 8)
         {
-            Lanes.TransposeEight(in values.Slice(column * pitch, (7 * pitch) + 8)[0], 0, pitch, rows);
-            for (int row = 0; row < rows.Length; row++)
-            {
-                rows[row].CopyTo(lines[((row * Columns) + column)..]);
-            }
+            Lanes.TransposeEight(in values.Slice(column * pitch, (7 * pitch) + 8)[0], pitch, ref lines.Slice(column, (7 * Columns) + 8)[0], Columns);
         }
     }
 
