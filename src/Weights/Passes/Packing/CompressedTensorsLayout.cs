@@ -180,12 +180,19 @@ internal sealed class CompressedTensorsLayout : PackedLayout
         ];
     }
 
+    // Numbers that are too small for one have none.
+    private static float WholeScale(NumberRange range)
+    {
+        float scale = Largest / Math.Max(range.Magnitude, SmallestNormal);
+        return float.IsFinite(scale) ? scale : 1;
+    }
+
     private static Tensor[] Floats(PackingSource weight, PackingChoice choice)
     {
         (long rows, long columns) = (weight.Shape[0], weight.Shape[1]);
         bool isNvfp = choice.Scheme == PackedScheme.Nvfp4;
         bool isBytes = choice.Scheme == PackedScheme.Mxfp8;
-        float Divisor(NumberRange range) => weight.Codes?.Divisor ?? (Largest / Math.Max(range.Magnitude, SmallestNormal));
+        float Divisor(NumberRange range) => weight.Codes?.Divisor ?? WholeScale(range);
         BlockCoder Coder(NumberRange range) =>
             isNvfp ? LevelCoder.E2M1(ScaleStorage.Divided(Divisor(range)), weight.Codes is not null)
             : isBytes ? new FloatCoder(ScaleStorage.Powers(8))

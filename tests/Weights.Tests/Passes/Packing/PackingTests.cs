@@ -189,6 +189,60 @@ public class PackingTests
         Assert.Equal(numbers.Select(number => (sbyte)Math.Clamp(MathF.Round((float)number / scale), -128, 127)), Bytes(packed.Parts[0]).Select(static code => unchecked((sbyte)code)));
     }
 
+    [Theory]
+    [InlineData("compressed-tensors-int4-32-asymmetric-mse")]
+    [InlineData("compressed-tensors-int8-32")]
+    [InlineData("bitsandbytes-nf4-64")]
+    public void Scales_are_the_same_before_codes_are_made_and_after(string name)
+    {
+        using Checkpoint source = Format.Open(Fixtures.Path("quantize/packed/source.safetensors"));
+        foreach (QuantizedTensor packed in source.Pack(Options(name), []).Tensors.Where(static tensor => tensor.IsChanged))
+        {
+            Tensor[] others = [.. packed.Parts.Skip(1)];
+            byte[][] before = [.. others.Select(static part => Bytes(part))];
+            for (int round = 0; round < 3; round++)
+            {
+                if (round < 2)
+                {
+                    Bytes(packed.Parts[0]);
+                }
+                Assert.Equal(before, [.. others.Select(static part => Bytes(part))]);
+            }
+        }
+    }
+
+    [Fact]
+    public void Scales_are_kept_as_far_as_there_is_room_and_until_all_parts_have_been_read()
+    {
+        KeptScales.Budget budget = new();
+        KeptScales kept = new(budget, readers: 2);
+        float[] scales = new float[4];
+        sbyte[] zeroPoints = new sbyte[4];
+        Assert.False(kept.TryRead(0, scales, zeroPoints));
+        kept.Keep(6, 2, [1, 2, 3, 4], [5, 6, 7, 8]);
+        Assert.False(kept.TryRead(0, scales, zeroPoints)); // The first two are not there yet.
+        Assert.True(kept.TryRead(2, scales, zeroPoints));
+        Assert.Equal([1, 2, 3, 4], scales);
+        Assert.Equal([5, 6, 7, 8], zeroPoints);
+        Assert.True(kept.TryRead(2, scales, []));
+        Assert.True(kept.TryRead(2, scales, []));
+        Assert.False(kept.TryRead(2, scales, [])); // Twelve have been read.
+        KeptScales most = new(budget, readers: 1);
+        most.Keep(1 << 21, 0, [1], [0]);
+        Assert.True(most.TryRead(0, scales.AsSpan(0, 1), []));
+        kept.Keep(6, 0, [1], [0]);
+        Assert.False(kept.TryRead(0, scales.AsSpan(0, 1), [])); // There is no room.
+    }
+
+    [Fact]
+    public void A_weight_of_zeros_has_a_scale_of_its_whole_that_is_a_number()
+    {
+        using Checkpoint source = new([new Tensor("up.weight", DType.F32, new Shape(4, 32), new MemoryBytes(new byte[4 * 32 * sizeof(float)]))], new Origin("memory", "none", "", 0));
+        Checkpoint packed = source.Pack(new PackingOptions { Scheme = PackedScheme.Nvfp4, Layout = PackedLayout.All[0] }, []).Checkpoint;
+        Assert.Equal([1], Floats(packed.Find("up.weight_global_scale")!));
+        Assert.All(Floats(packed.Dequantize(new DequantizationOptions(), []).Checkpoint.Tensors[0]), static number => Assert.Equal(0, number));
+    }
+
     private static PackingOptions Options(string name)
     {
         PackedLayout layout = PackedLayout.All.First(layout => name.StartsWith(layout.Name, StringComparison.Ordinal));
