@@ -141,11 +141,7 @@ internal sealed class Gptq : Dialect
                     ReadOnlySpan<uint> lower = read.AsSpan((int)(word - first) * rows, rows);
                     // The last word of a column has no number that goes on in another.
                     ReadOnlySpan<uint> upper = shift + bits > 32 ? read.AsSpan((int)(word + 1 - first) * rows, rows) : lower;
-                    Span<byte> target = integers.Slice(index * pitch, rows);
-                    for (int at = 0; at < target.Length; at++)
-                    {
-                        target[at] = (byte)_packing.Extract(lower[at], upper[at], shift);
-                    }
+                    _packing.Extract(lower, upper, shift, integers.Slice(index * pitch, rows));
                 }
             }
             finally

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Weights.Passes.Dialects;
 
@@ -142,6 +143,30 @@ internal readonly record struct WordPacking(int Bits, bool IsDense)
         }
         (long word, long place) = Math.DivRem(index, PerWord);
         return (word, (int)place * Bits);
+    }
+
+    /// <summary>The integers at <paramref name="shift"/> in words, each with the next one of as many.</summary>
+    public void Extract(ReadOnlySpan<uint> words, ReadOnlySpan<uint> next, int shift, Span<byte> integers)
+    {
+        int index = 0;
+        if (Vector256.IsHardwareAccelerated)
+        {
+            Vector256<uint> mask = Vector256.Create((1u << Bits) - 1);
+            // Masked off where the next word has none of its bits.
+            int left = shift + Bits > 32 ? 32 - shift : Bits;
+            Vector256<uint> Eight(ReadOnlySpan<uint> words, ReadOnlySpan<uint> next, int at) =>
+                ((Vector256.Create(words.Slice(at, 8)) >>> shift) | (Vector256.Create(next.Slice(at, 8)) << left)) & mask;
+            for (; index + 32 <= integers.Length; index += 32)
+            {
+                Vector256<ushort> low = Vector256.Narrow(Eight(words, next, index), Eight(words, next, index + 8));
+                Vector256<ushort> high = Vector256.Narrow(Eight(words, next, index + 16), Eight(words, next, index + 24));
+                Vector256.Narrow(low, high).CopyTo(integers[index..]);
+            }
+        }
+        for (; index < integers.Length; index++)
+        {
+            integers[index] = (byte)Extract(words[index], next[index], shift);
+        }
     }
 
     /// <summary>The integer at <paramref name="shift"/> in a word, or in that and the next.</summary>
