@@ -85,7 +85,7 @@ internal sealed class BitsAndBytes : Dialect
         {
             throw Broken(weight, $"has {weight.Bytes.Length} bytes, where a weight of shape {state.Shape} needs {(elements + 1) / 2}");
         }
-        long blocks = (elements + state.BlockSize - 1) / state.BlockSize;
+        long blocks = ScaleGrid.Count(elements, state.BlockSize);
         List<Tensor> parts = [weight, scales, map, stored];
         float[] numbers = new float[16];
         new TensorElements(map).Read(0, numbers);
@@ -120,7 +120,7 @@ internal sealed class BitsAndBytes : Dialect
         RequireType(outer, DType.F32);
         RequireType(map, DType.F32);
         RequireShape(map, "there are eight bits", 256);
-        RequireShape(outer, $"there are {blocks} scales in blocks of {state.NestedBlockSize}", (blocks + state.NestedBlockSize - 1) / state.NestedBlockSize);
+        RequireShape(outer, $"there are {blocks} scales in blocks of {state.NestedBlockSize}", ScaleGrid.Count(blocks, state.NestedBlockSize));
         parts.AddRange([outer, map]);
         float[] numbers = new float[256];
         new TensorElements(map).Read(0, numbers);

@@ -38,6 +38,6 @@ internal static class ColumnOrder
                 return null;
             }
         }
-        return size > 0 && (columns.Length + size - 1) / size == groups ? size : null;
+        return ScaleGrid.Count(columns.Length, size) == groups ? size : null;
     }
 }

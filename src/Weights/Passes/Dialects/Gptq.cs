@@ -99,7 +99,7 @@ internal sealed class Gptq : Dialect
 
     private static long InOrder(QuantizationConfig config, Tensor words, long columns, long groups)
     {
-        if (config.GroupSize is { } size && (columns + size - 1) / size == groups)
+        if (config.GroupSize is { } size && ScaleGrid.Count(columns, size) == groups)
         {
             return size;
         }

@@ -42,7 +42,7 @@ internal sealed class MatMulNBits() : GraphDialect(QuantizedValueKind.BlockMatri
         {
             throw Unread(numbers, $"is of a matrix of {columns:N0} columns, which is more than is read");
         }
-        long blocks = (rows + size - 1) / size;
+        long blocks = ScaleGrid.Count(rows, size);
         RequireType(numbers, DType.U8);
         RequireCount(numbers, (Int128)columns * blocks * (size * value.Bits / 8), $"[{columns}, {blocks}, {size * value.Bits / 8}]", value);
         RequireCount(scales, (Int128)columns * blocks, $"[{columns}, {blocks}]", value);
@@ -69,7 +69,7 @@ internal sealed class MatMulNBits() : GraphDialect(QuantizedValueKind.BlockMatri
             return null;
         }
         (long rows, long columns) = (weight.Shape[1], weight.Shape[0]);
-        long blocks = (columns + weight.BlockSize - 1) / weight.BlockSize;
+        long blocks = ScaleGrid.Count(columns, weight.BlockSize);
         ScaledCodes stored = new()
         {
             Set = CodeSet.Integers,

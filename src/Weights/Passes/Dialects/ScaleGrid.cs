@@ -72,6 +72,9 @@ internal sealed record ScaleGrid(long Rows, long Columns, long BlockRows, long B
         return isCertain ? grid : grid with { Assumption = $"no configuration says how large blocks are: taken as {blockRows} by {blockColumns}; --config names the file that does" };
     }
 
+    /// <summary>How many blocks of a size there are, the last of which may be smaller; 0 where there is no such size.</summary>
+    public static long Count(long length, long size) => size < 1 ? 0 : (length / size) + (length % size > 0 ? 1 : 0);
+
     /// <summary>The grid, if its groups have so many columns.</summary>
     /// <exception cref="WeightFileException"><see cref="Fault.Corrupt"/>: they have not.</exception>
     public ScaleGrid InGroupsOf(long columns, Tensor scales) => BlockRows == 1 && BlockColumns == columns
@@ -108,7 +111,7 @@ internal sealed record ScaleGrid(long Rows, long Columns, long BlockRows, long B
         string along = $" along axis {cut}";
         if (blockSize > 0)
         {
-            long blocks = (length + blockSize - 1) / blockSize;
+            long blocks = Count(length, blockSize);
             string text = $"blocks of {blockSize}{along}";
             return inner == 1
                 ? (Over(outer, blocks, 1, blockSize, text), outer, length, outer)
@@ -122,7 +125,7 @@ internal sealed record ScaleGrid(long Rows, long Columns, long BlockRows, long B
 
     private static ScaleGrid Over(long rows, long columns, long blockRows, long blockColumns, string description) => new(rows, columns, blockRows, blockColumns) { Description = description };
 
-    private static bool Fits(long length, long blocks, long? size) => size is { } block && (length + block - 1) / block == blocks;
+    private static bool Fits(long length, long blocks, long? size) => size is { } block && Count(length, block) == blocks;
 
     // The usual blocks where they fit; else those that divide exactly.
     private static (long Rows, long Columns) Guess(long rows, long columns, long high, long wide) =>

@@ -60,10 +60,10 @@ internal sealed record ScaledCodes
     public (Tensor Weight, ScaledCodes Codes)? Stored { get; init; }
 
     /// <summary>Blocks above each other.</summary>
-    public long GridRows => (Rows + BlockRows - 1) / BlockRows;
+    public long GridRows => ScaleGrid.Count(Rows, BlockRows);
 
     /// <summary>Blocks beside each other.</summary>
-    public long GridColumns => (Columns + BlockColumns - 1) / BlockColumns;
+    public long GridColumns => ScaleGrid.Count(Columns, BlockColumns);
 
     /// <summary>Whether all numbers of any block of so many rows and columns, the first at the start, have one scale.</summary>
     public bool HasOneScaleFor(long rows, long columns) => (BlockRows >= Rows || BlockRows % rows == 0) && (BlockColumns >= Columns || BlockColumns % columns == 0);

@@ -66,7 +66,7 @@ internal sealed class TurnedBlocks
     /// <summary>Whether products with zero points are subtracted, each rounded to a float, and not the zero points themselves.</summary>
     public bool SubtractsProducts { get; init; }
 
-    private long Blocks => (Shape[0] + BlockSize - 1) / BlockSize;
+    private long Blocks => ScaleGrid.Count(Shape[0], BlockSize);
 
     private long ColumnBytes => Blocks * BlockSize / _perByte;
 

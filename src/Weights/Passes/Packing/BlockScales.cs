@@ -31,7 +31,7 @@ internal sealed class BlockScales : Elements
     /// <summary>The scales of blocks as a tensor, a row of them after the other.</summary>
     public static Tensor Stored(string name, ScaledCodes codes, ScaleScope scope, DType dtype)
     {
-        (long rows, int columns) = ((codes.Rows + scope.Rows - 1) / scope.Rows, (int)((codes.Columns + scope.Columns - 1) / scope.Columns));
+        (long rows, int columns) = (ScaleGrid.Count(codes.Rows, scope.Rows), (int)ScaleGrid.Count(codes.Columns, scope.Columns));
         BlockConversion store = Conversion.Between(DType.F32, dtype);
         return new Tensor(name, dtype, new Shape(rows, columns), new MadeBytes(rows * columns * dtype.BlockBytes, columns * dtype.BlockBytes, (row, bytes) =>
         {
@@ -45,7 +45,7 @@ internal sealed class BlockScales : Elements
 
     private static float[] Fit(Elements numbers, long rows, int columns, ScaleScope scope, BlockCoder coder)
     {
-        int blocks = (columns + scope.Columns - 1) / scope.Columns;
+        int blocks = (int)ScaleGrid.Count(columns, scope.Columns);
         List<float> scales = [];
         float[] line = new float[columns];
         NumberRange[] ranges = new NumberRange[blocks];

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Text.Json.Nodes;
+using Weights.Passes.Dialects;
 
 namespace Weights.Passes.Packing;
 
@@ -42,7 +43,7 @@ internal sealed class MatMulNBitsLayout : PackedLayout
         QuantizedValue value = ValueOf(weight, choice);
         (long inputs, long outputs) = (value.Shape[0], value.Shape[1]);
         (int bits, int size) = (choice.Scheme.Bits, choice.Scope.Columns);
-        int columns = (int)((inputs + size - 1) / size);
+        int columns = (int)ScaleGrid.Count(inputs, size);
         IntegerCoder coder = new(bits, !choice.IsAsymmetric, choice.Search, ScaleStorage.Of(weight.ScaleType));
         BlockRecipe recipe = new(_ => coder, weight.ScaleType);
         // Each part reads the weight for itself, so that all can do so in order.

@@ -91,7 +91,7 @@ public sealed record PackingOptions
     }
 
     private static ScaleScope ScopeOf(ScaledCodes codes) =>
-        codes.BlockColumns < codes.Columns ? codes.BlockRows > 1 ? ScaleScope.Block((int)codes.BlockRows, (int)codes.BlockColumns) : ScaleScope.Group((int)codes.BlockColumns)
+        codes.BlockColumns < codes.Columns ? codes.BlockRows > 1 ? ScaleScope.Block((int)Math.Min(codes.BlockRows, int.MaxValue), (int)Math.Min(codes.BlockColumns, int.MaxValue)) : ScaleScope.Group((int)Math.Min(codes.BlockColumns, int.MaxValue))
         : codes.GridRows > 1 ? ScaleScope.Channel
         : ScaleScope.Tensor;
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Weights.Passes.Dialects;
 
 namespace Weights.Passes.Packing;
 
@@ -115,7 +116,7 @@ internal sealed class QdqLayout : PackedLayout
             return new Shape(shape[(int)value.Axis]);
         }
         long[] grid = shape.Dimensions.ToArray();
-        grid[value.Axis] = (grid[value.Axis] + choice.Scope.Columns - 1) / choice.Scope.Columns;
+        grid[value.Axis] = ScaleGrid.Count(grid[value.Axis], choice.Scope.Columns);
         return new Shape(grid);
     }
 

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Weights.IO;
 using Weights.Passes;
 using Weights.Passes.Dialects;
+using Weights.Passes.Packing;
 
 namespace Weights.Tests.Passes.Dialects;
 
@@ -52,6 +53,17 @@ public class GraphDialectTests
         byte[] bytes = new byte[plain.Bytes.Length];
         plain.Bytes.Read(0, bytes);
         Assert.Equal([0, 1, 2, 3, 4, 6, 8, 12, -0f, -0.25f, -0.5f, -0.75f, -1, -1.5f, -2, -3], MemoryMarshal.Cast<byte, float>(bytes).ToArray());
+    }
+
+    [Fact]
+    public void Blocks_may_be_larger_than_any_weight()
+    {
+        using Checkpoint packed = Linear([Zeros("n", DType.I8, 4, 6), Zeros("s", DType.F32, 1, 6)], axis: 0, blockSize: long.MaxValue);
+        DequantizedCheckpoint plain = packed.Dequantize(new DequantizationOptions(), []);
+        Assert.Equal(new Shape(4, 6), plain.Checkpoint.Tensors[0].Shape);
+        Dictionary<string, PackedWeight> before = plain.Weights.ToDictionary(static weight => weight.Tensor.Name, static weight => weight.Packed);
+        PackingOptions options = new() { Scheme = PackedScheme.Int8, Layout = PackedLayout.All[0], Before = before, Include = [Glob.Parse("*")] };
+        Assert.Equal("int8, a scale per channel", Assert.Single(plain.Checkpoint.Pack(options, []).Tensors).Type);
     }
 
     [Fact]
