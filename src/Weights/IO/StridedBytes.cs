@@ -10,8 +10,7 @@ namespace Weights.IO;
 /// <remarks>
 /// A range of the view is cut into boxes (at most two per axis and one more). Within a box the storage is read in the order
 /// it lies in, along the axis with the smallest stride, so a transposed matrix costs one read per run of the chunk's rows and
-/// not one per element; runs that lie closer together than <see cref="NearBytes"/> are read at once. Where runs are columns of what is read, as many as fit
-/// into a window are turned together, by <see cref="Transposition"/>.
+/// not one per element; runs that lie closer together than <see cref="NearBytes"/> are read at once. Where runs are columns of what is read, many are turned together, by <see cref="Transposition"/>.
 /// A chunk of 1 MiB may have two rows of a wide matrix, and so runs of two elements. What lies in another order than it is read in is therefore
 /// read through <see cref="BandedBytes"/>: transposing 500 MB of rows of 16 KiB then takes 8 s instead of 90.
 /// </remarks>
@@ -20,6 +19,9 @@ public sealed class StridedBytes : UnitBytes
     // A read of 4 KiB takes about as long as the system call itself: below that, reading the gap is cheaper than a second call.
     private const int NearBytes = 4096;
     private const int WindowBytes = 1 << 18;
+
+    // What is turned at once: the longer its columns, the more lines of the output are filled in a row.
+    private const int TurnedBytes = 1 << 19;
     private const int LineBytes = 64;
     private const int LeastTurned = 8;
 
@@ -107,7 +109,7 @@ public sealed class StridedBytes : UnitBytes
     /// <inheritdoc/>
     protected override void ReadUnits(long first, Span<byte> units)
     {
-        byte[] window = ArrayPool<byte>.Shared.Rent(WindowBytes);
+        byte[] window = ArrayPool<byte>.Shared.Rent(TurnedBytes);
         try
         {
             Gather gather = new(this, window, units);
@@ -241,7 +243,7 @@ public sealed class StridedBytes : UnitBytes
         // A window of rows of the storage at a time: at least so many that they fill lines of the output, and of these as much as the window holds.
         private void Plane(BoxAxis rows, BoxAxis run, long storage, long at)
         {
-            int most = WindowBytes / _elementBytes;
+            int most = TurnedBytes / _elementBytes;
             int line = LineBytes / _elementBytes;
             int least = (int)Math.Min(rows.Count, line);
             int width = (int)Math.Min(run.Count, (most / least) - line);
@@ -316,7 +318,7 @@ public sealed class StridedBytes : UnitBytes
                 // The next run is near if this one began near the last: then take a whole window, else just what is needed.
                 bool near = skip >= 0 && skip <= _windowLength + NearBytes;
                 _windowStart = offset;
-                _windowLength = (int)Math.Min(near ? WindowBytes : length, view._storage.Length - offset);
+                _windowLength = (int)Math.Min(near ? Math.Max(WindowBytes, length) : length, view._storage.Length - offset);
                 view._storage.Read(offset, window.AsSpan(0, _windowLength));
                 skip = 0;
             }
