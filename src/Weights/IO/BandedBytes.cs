@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Weights.IO;
 
 /// <summary>
@@ -50,7 +52,7 @@ public sealed class BandedBytes : ByteSource
             long skip = offset - band.Start;
             if (skip >= band.Filled)
             {
-                (band.Start, band.Filled, skip) = (offset, (int)Math.Min(band.Bytes.Length, Length - offset), 0);
+                (band.Start, band.Filled, skip) = (offset, (int)Math.Min(BandBytes, Length - offset), 0);
                 _source.Read(offset, band.Bytes.AsSpan(0, band.Filled));
             }
             int taken = (int)Math.Min(destination.Length, band.Filled - skip);
@@ -58,12 +60,20 @@ public sealed class BandedBytes : ByteSource
             destination = destination[taken..];
             offset += taken;
         }
-        _band = offset < Length ? band : null;
+        if (offset < Length)
+        {
+            _band = band;
+        }
+        else
+        {
+            ArrayPool<byte>.Shared.Return(band.Bytes);
+        }
     }
 
     private sealed class Band(int bytes)
     {
-        public byte[] Bytes { get; } = GC.AllocateUninitializedArray<byte>(bytes);
+        // Given back at the end: for a new one, the system clears pages about as long as they take to be filled.
+        public byte[] Bytes { get; } = ArrayPool<byte>.Shared.Rent(bytes);
 
         /// <summary>Where it begins in the source.</summary>
         public long Start { get; set; }

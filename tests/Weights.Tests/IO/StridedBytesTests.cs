@@ -12,6 +12,17 @@ public class StridedBytesTests
         from axes in Gen.Select(Gen.Long[0, 5], Gen.Long[0, 40]).Array[0, 5]
         select (elementBytes, first, axes.Select(static axis => axis.Item1).ToArray(), axes.Select(static axis => axis.Item2).ToArray());
 
+    private static readonly int[][] s_orders = [[0, 2, 1], [2, 0, 1], [2, 1, 0], [1, 2, 0]];
+
+    private static readonly Gen<(int ElementBytes, int Planes, int Rows, int Columns, int Gap, int[] Order)> s_planes =
+        from elementBytes in Gen.OneOf(1, 2, 4)
+        from planes in Gen.Int[1, 3]
+        from rows in Gen.Int[1, 200]
+        from columns in Gen.Int[1, 200]
+        from gap in Gen.OneOf(0, 3, 5000)
+        from order in Gen.Int[0, 3]
+        select (elementBytes, planes, rows, columns, gap, s_orders[order]);
+
     [Fact]
     public void Any_view_reads_as_indexing_every_element_does() => s_view.Sample(view =>
     {
@@ -35,6 +46,36 @@ public class StridedBytesTests
         long[] strides = [1, columns];
         ByteSource source = StridedBytes.Create(new MemoryBytes(storage), elementBytes, 0, shape, strides);
         Assert.Equal(Indexed(storage, elementBytes, 0, shape, strides), ReadAll(source));
+    }
+
+    [Fact]
+    public void Matrices_of_any_sides_are_turned_as_indexing_every_element_does() => s_planes.Sample(view =>
+    {
+        long[] shape = [view.Planes, view.Rows, view.Columns];
+        long pitch = view.Columns + view.Gap;
+        long[] strides = [view.Rows * pitch, pitch, 1];
+        byte[] storage = Noise(view.Planes * strides[0] * view.ElementBytes);
+        shape = [.. view.Order.Select(axis => shape[axis])];
+        strides = [.. view.Order.Select(axis => strides[axis])];
+        byte[] expected = Indexed(storage, view.ElementBytes, 0, shape, strides);
+        ByteSource source = StridedBytes.Create(new MemoryBytes(storage), view.ElementBytes, 0, shape, strides);
+        Assert.Equal(expected, ReadAll(source));
+        AssertPartsEqual(expected, source);
+    }, iter: 300);
+
+    [Theory]
+    [InlineData(9, 300_000, 1)]
+    [InlineData(300_000, 9, 2)]
+    [InlineData(20, 100_000, 4)]
+    [InlineData(70, 9_000, 4)]
+    [InlineData(1029, 1031, 2)]
+    public void Matrices_of_which_a_window_has_only_some_are_turned(int rows, int columns, int elementBytes)
+    {
+        byte[] storage = Noise((long)rows * columns * elementBytes);
+        long[] shape = [columns, rows];
+        long[] strides = [1, columns];
+        ByteSource source = StridedBytes.Create(new MemoryBytes(storage), elementBytes, 0, shape, strides);
+        Assert.True(Indexed(storage, elementBytes, 0, shape, strides).AsSpan().SequenceEqual(ReadAll(source)));
     }
 
     // 36 MB: three bands, read in chunks that do not divide them, and from elsewhere in between.

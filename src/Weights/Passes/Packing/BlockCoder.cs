@@ -6,6 +6,9 @@ internal abstract class BlockCoder(ScaleStorage storage)
     /// <summary>How scales are stored.</summary>
     public ScaleStorage Storage { get; } = storage;
 
+    /// <summary>Whether the range of numbers says what fits them.</summary>
+    public virtual bool FitsRanges => true;
+
     /// <summary>The scale of a block, as it is stored, and its zero point.</summary>
     public virtual (float Scale, int ZeroPoint) Fit(ReadOnlySpan<float> numbers) => Fit(NumberRange.Of(numbers));
 

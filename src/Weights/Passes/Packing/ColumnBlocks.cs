@@ -20,6 +20,7 @@ internal sealed class ColumnBlocks
 
     private readonly Elements _numbers;
     private readonly BlockCoder _coder;
+    private readonly KeptScales? _kept;
     private readonly Rounded _rounded;
     private readonly QuantizationErrors _errors;
     private readonly ScaledCodes? _known;
@@ -32,7 +33,7 @@ internal sealed class ColumnBlocks
     private ColumnBlocks(PackingSource weight, BlockRecipe recipe, long rows, int columns, int width, int tileRows, Func<(float[], sbyte[])>? channels)
     {
         (_numbers, _coder, _rounded, _errors) = (Elements.Of(weight.Tensor), recipe.Coder(default), new Rounded(recipe.Result), weight.Errors);
-        _known = weight.Codes;
+        (_known, _kept) = (weight.Codes, weight.Kept);
         (_rows, _columns, _width, _tileRows) = (rows, columns, width, tileRows);
         _channels = channels is null ? null : new(channels);
     }
@@ -46,24 +47,9 @@ internal sealed class ColumnBlocks
         {
             inner *= size;
         }
-        int channels = (int)shape[axis];
-        int columns = (int)(channels * inner);
+        int columns = (int)(shape[axis] * inner);
         long rows = shape.ElementCount / columns;
-        return new ColumnBlocks(weight, recipe, rows, columns, (int)inner, (int)Math.Min(rows, Math.Clamp(TileElements / columns, 8, MostTileRows)), () =>
-        {
-            (float[] scales, sbyte[] zeroPoints) = (new float[channels], new sbyte[channels]);
-            if (weight.Codes is { } known)
-            {
-                known.Read(0, inner, scales, zeroPoints);
-                return (scales, zeroPoints);
-            }
-            // Channel after channel, which reads the whole weight once.
-            long[] turned = [channels, rows, inner];
-            ByteSource bytes = StridedBytes.Create(weight.Tensor.Bytes, weight.Tensor.DType.BlockBytes, 0, turned, [inner, columns, 1]);
-            CodedBlocks blocks = new PackingSource(new Tensor(weight.Name, weight.Tensor.DType, new Shape(turned), bytes), null, weight.Errors).Blocks((int)(rows * inner), recipe);
-            blocks.Read(0, [], scales, zeroPoints);
-            return (scales, zeroPoints);
-        });
+        return new ColumnBlocks(weight, recipe, rows, columns, (int)inner, (int)Math.Min(rows, Math.Clamp(TileElements / columns, 8, MostTileRows)), () => FitChannels(weight, rows, columns, (int)inner, recipe));
     }
 
     /// <summary>A scale for some rows of each column of a matrix.</summary>
@@ -112,7 +98,7 @@ internal sealed class ColumnBlocks
         {
             _known.Read(row * _tileRows * _columns, 1, scales, zeroPoints);
         }
-        else
+        else if (_kept is null || !_kept.TryRead(row * Scales, scales, zeroPoints))
         {
             MakeTile(row, [], scales, zeroPoints);
         }
@@ -123,110 +109,127 @@ internal sealed class ColumnBlocks
         long row = tile * _tileRows;
         int rows = (int)Math.Min(_tileRows, _rows - row);
         int most = Math.Min(_columns, Math.Max(16, StripElements / rows));
-        Strip strip = new(rows, most);
-        if (HasScales)
+        if (!codes.IsEmpty)
         {
             scales = new float[Scales];
             zeroPoints = new sbyte[Scales];
+        }
+        if (HasScales)
+        {
             Fit(tile, scales, zeroPoints);
         }
+        ColumnRanges? ranges = !HasScales && _coder.FitsRanges ? new(most) : null;
         DifferenceSums sums = new();
         long saturated = 0;
-        try
+        using ColumnStrip strip = new(rows, most, _columns);
+        for (int column = 0; column < _columns; column += most)
         {
-            for (int column = 0; column < _columns; column += most)
+            strip.Read(_numbers, (row * _columns) + column, Math.Min(most, _columns - column));
+            if (!HasScales)
             {
-                int columns = Math.Min(most, _columns - column);
-                for (int index = 0; index < rows; index++)
-                {
-                    _numbers.Read(((row + index) * _columns) + column, strip.Row(index, columns));
-                }
-                strip.Turn(columns);
-                for (int index = 0; index < columns; index++)
-                {
-                    (float scale, int zeroPoint) = HasScales ? (scales[(column + index) / _width], zeroPoints[(column + index) / _width]) : _coder.Fit(strip.Column(index));
-                    if (codes.IsEmpty)
-                    {
-                        (scales[column + index], zeroPoints[column + index]) = (scale, (sbyte)zeroPoint);
-                        continue;
-                    }
-                    saturated += _coder.Encode(strip.Column(index), scale, zeroPoint, strip.Codes(index));
-                    _coder.Decode(strip.Codes(index), scale, zeroPoint, strip.Decoded(index));
-                }
-                if (!codes.IsEmpty)
-                {
-                    _rounded.Round(strip.AllDecoded(columns));
-                    Finish(strip, row, rows, column, columns, codes, sums);
-                }
+                FitStrip(strip, ranges, scales[column..], zeroPoints[column..]);
             }
-        }
-        finally
-        {
-            strip.Return();
+            if (!codes.IsEmpty)
+            {
+                saturated += Encode(strip, column, scales, zeroPoints, codes);
+                strip.Compare(sums);
+            }
         }
         if (!codes.IsEmpty)
         {
             _errors.Saw(row * _columns, (long)rows * _columns, sums, saturated);
+            if (!HasScales)
+            {
+                _kept?.Keep(ScaleRows * Scales, tile * Scales, scales, zeroPoints);
+            }
         }
     }
 
-    private void Finish(Strip strip, long row, int rows, int column, int columns, Span<byte> codes, DifferenceSums sums)
+    // Of each column.
+    private void FitStrip(ColumnStrip strip, ColumnRanges? ranges, Span<float> scales, Span<sbyte> zeroPoints)
     {
-        float[] line = ArrayPool<float>.Shared.Rent(columns);
-        Span<float> again = line.AsSpan(0, columns);
-        for (int index = 0; index < rows; index++)
+        if (ranges is not null)
         {
-            strip.CopyRow(index, codes.Slice((index * _columns) + column, columns), again);
-            sums.Add(strip.Row(index, columns), again, ((row + index) * _columns) + column, Tolerance.None);
+            strip.FindRanges(ranges);
         }
-        ArrayPool<float>.Shared.Return(line);
+        for (int start = 0; start < strip.Columns; start += ColumnStrip.MostTurned)
+        {
+            int count = Math.Min(ColumnStrip.MostTurned, strip.Columns - start);
+            if (ranges is null)
+            {
+                strip.Turn(start, count);
+            }
+            for (int index = 0; index < count; index++)
+            {
+                (scales[start + index], int zeroPoint) = ranges is null ? _coder.Fit(strip.Column(index)) : _coder.Fit(ranges.Of(start + index, 1));
+                zeroPoints[start + index] = (sbyte)zeroPoint;
+            }
+        }
     }
 
-    /// <summary>Some rows and columns, as they lie, and turned.</summary>
-    private readonly struct Strip(int rows, int columns)
+    private long Encode(ColumnStrip strip, int column, ReadOnlySpan<float> scales, ReadOnlySpan<sbyte> zeroPoints, Span<byte> codes)
     {
-        private readonly float[] _lying = ArrayPool<float>.Shared.Rent(rows * columns);
-        private readonly float[] _turned = ArrayPool<float>.Shared.Rent(rows * columns);
-        private readonly float[] _decoded = ArrayPool<float>.Shared.Rent(rows * columns);
-        private readonly byte[] _codes = ArrayPool<byte>.Shared.Rent(rows * columns);
-
-        public Span<float> Row(int row, int count) => _lying.AsSpan(row * count, count);
-
-        public Span<float> Column(int column) => _turned.AsSpan(column * rows, rows);
-
-        public Span<byte> Codes(int column) => _codes.AsSpan(column * rows, rows);
-
-        public Span<float> Decoded(int column) => _decoded.AsSpan(column * rows, rows);
-
-        public Span<float> AllDecoded(int count) => _decoded.AsSpan(0, count * rows);
-
-        public void Turn(int count)
+        long saturated = 0;
+        for (int start = 0; start < strip.Columns; start += ColumnStrip.MostTurned)
         {
-            for (int row = 0; row < rows; row++)
+            int count = Math.Min(ColumnStrip.MostTurned, strip.Columns - start);
+            strip.Turn(start, count);
+            for (int index = 0; index < count; index++)
             {
-                ReadOnlySpan<float> line = Row(row, count);
-                for (int column = 0; column < count; column++)
-                {
-                    _turned[(column * rows) + row] = line[column];
-                }
+                int block = (column + start + index) / _width;
+                saturated += _coder.Encode(strip.Column(index), scales[block], zeroPoints[block], strip.Codes(index));
+                _coder.Decode(strip.Codes(index), scales[block], zeroPoints[block], strip.Decoded(index));
+            }
+            strip.TurnBack(_rounded, codes[column..]);
+        }
+        return saturated;
+    }
+
+    // Reads the whole weight once: in order where ranges are enough, else channel after channel.
+    private static (float[] Scales, sbyte[] ZeroPoints) FitChannels(PackingSource weight, long rows, int columns, int width, BlockRecipe recipe)
+    {
+        int channels = columns / width;
+        (float[] scales, sbyte[] zeroPoints) = (new float[channels], new sbyte[channels]);
+        BlockCoder coder = recipe.Coder(default);
+        if (weight.Codes is { } known)
+        {
+            known.Read(0, width, scales, zeroPoints);
+        }
+        else if (coder.FitsRanges)
+        {
+            ColumnRanges ranges = RangesOf(Elements.Of(weight.Tensor), rows, columns);
+            for (int channel = 0; channel < channels; channel++)
+            {
+                (scales[channel], int zeroPoint) = coder.Fit(ranges.Of(channel * width, width));
+                zeroPoints[channel] = (sbyte)zeroPoint;
             }
         }
-
-        public void CopyRow(int row, Span<byte> codes, Span<float> decoded)
+        else
         {
-            for (int column = 0; column < codes.Length; column++)
+            long[] turned = [channels, rows, width];
+            ByteSource bytes = StridedBytes.Create(weight.Tensor.Bytes, weight.Tensor.DType.BlockBytes, 0, turned, [width, columns, 1]);
+            new PackingSource(new Tensor(weight.Name, weight.Tensor.DType, new Shape(turned), bytes), null, weight.Errors).Blocks((int)(rows * width), recipe).Read(0, [], scales, zeroPoints);
+        }
+        return (scales, zeroPoints);
+    }
+
+    private static ColumnRanges RangesOf(Elements numbers, long rows, int columns)
+    {
+        ColumnRanges ranges = new(columns);
+        float[] buffer = ArrayPool<float>.Shared.Rent(StripElements);
+        long elements = rows * columns;
+        for (long first = 0; first < elements; first += StripElements)
+        {
+            Span<float> batch = buffer.AsSpan(0, (int)Math.Min(StripElements, elements - first));
+            numbers.Read(first, batch);
+            for (int column = (int)(first % columns); !batch.IsEmpty; column = 0)
             {
-                codes[column] = _codes[(column * rows) + row];
-                decoded[column] = _decoded[(column * rows) + row];
+                int count = Math.Min(columns - column, batch.Length);
+                ranges.See(batch[..count], column);
+                batch = batch[count..];
             }
         }
-
-        public void Return()
-        {
-            ArrayPool<float>.Shared.Return(_lying);
-            ArrayPool<float>.Shared.Return(_turned);
-            ArrayPool<float>.Shared.Return(_decoded);
-            ArrayPool<byte>.Shared.Return(_codes);
-        }
+        ArrayPool<float>.Shared.Return(buffer);
+        return ranges;
     }
 }

@@ -25,11 +25,13 @@ internal sealed partial class IntegerCoder(int bits, bool isSymmetric, ScaleSear
     private readonly float _least = -(1 << (bits - 1)) - 0.5f - ((1 << (bits - 1)) * Slack);
     private readonly float _most = (1 << (bits - 1)) - 0.5f + (((1 << (bits - 1)) - 1) * Slack);
 
+    public override bool FitsRanges => search == ScaleSearching.Absmax;
+
     public override (float Scale, int ZeroPoint) Fit(ReadOnlySpan<float> numbers) =>
-        search == ScaleSearching.Absmax ? Fit(NumberRange.Of(numbers)) : Search(numbers, NumberRange.Of(numbers));
+        FitsRanges ? Fit(NumberRange.Of(numbers)) : Search(numbers, NumberRange.Of(numbers));
 
     public override (float Scale, int ZeroPoint) Fit(NumberRange range, Action<Action<ReadOnlySpan<float>>> read) =>
-        search == ScaleSearching.Absmax ? Fit(range) : Search(range, read);
+        FitsRanges ? Fit(range) : Search(range, read);
 
     public override (float Scale, int ZeroPoint) Fit(NumberRange range)
     {
