@@ -72,7 +72,7 @@ public sealed class BandedBytes : ByteSource
 
     private sealed class Band(int bytes)
     {
-        // Given back at the end: for a new one, the system clears pages about as long as they take to be filled.
+        // Given back at the end, as the system clears the pages of a new one.
         public byte[] Bytes { get; } = ArrayPool<byte>.Shared.Rent(bytes);
 
         /// <summary>Where it begins in the source.</summary>
