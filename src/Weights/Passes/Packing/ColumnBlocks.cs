@@ -53,7 +53,7 @@ internal sealed class ColumnBlocks
     }
 
     /// <summary>A scale for some rows of each column of a matrix.</summary>
-    public static ColumnBlocks Groups(PackingSource weight, int rows, BlockRecipe recipe) => new(weight, recipe, weight.Shape[0], (int)weight.Shape[1], 1, rows, null);
+    public static ColumnBlocks Groups(PackingSource weight, int rows, BlockRecipe recipe) => new(weight, recipe, weight.Shape[0], (int)weight.Shape[1], 1, (int)Math.Min(rows, weight.Shape[0]), null);
 
     private int Scales => _columns / _width;
 

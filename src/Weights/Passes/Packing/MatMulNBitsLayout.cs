@@ -35,7 +35,7 @@ internal sealed class MatMulNBitsLayout : PackedLayout
         long inputs = tensor.Shape[IsTurned(use) ? 0 : 1];
         return tensor.Shape.ElementCount == 0 ? "no elements"
             : tensor.DType.BlockLength > 1 ? "no numbers of whole bytes"
-            : TooLong(inputs);
+            : TooLong(Math.Max(inputs, choice.Scope.Columns));
     }
 
     internal override IReadOnlyList<Tensor> Pack(PackingSource weight, PackingChoice choice)

@@ -11,6 +11,9 @@ internal sealed class QdqLayout : PackedLayout
 {
     private const int UsualBlock = 32;
 
+    // Numbers of groups beside each other, which are packed at once.
+    private const long MostTogether = 1 << 26;
+
     public override string Name => "qdq";
 
     public override IReadOnlyList<PackedScheme> Schemes { get; } = [PackedScheme.Int8, PackedScheme.Int4, PackedScheme.Fp8];
@@ -42,9 +45,13 @@ internal sealed class QdqLayout : PackedLayout
         }
         if (choice.Scope.IsGroup)
         {
-            return tensor.Shape.Rank != 2 ? "no matrix, of which alone blocks are made"
-                : !CutsGroups(use) && tensor.Shape[1] % choice.Scope.Columns != 0 ? $"{tensor.Shape[1]:N0} inputs are not whole groups of {choice.Scope.Columns}"
-                : TooLong(axis == 0 ? 1 : tensor.Shape[1]);
+            if (tensor.Shape.Rank != 2)
+            {
+                return "no matrix, of which alone blocks are made";
+            }
+            long inputs = Math.Min(choice.Scope.Columns, tensor.Shape[1 - axis]);
+            return !CutsGroups(use) && tensor.Shape[1] % choice.Scope.Columns != 0 ? $"{tensor.Shape[1]:N0} inputs are not whole groups of {choice.Scope.Columns}"
+                : TooLong(axis == 0 ? inputs : tensor.Shape[1]) ?? (axis == 1 && inputs * tensor.Shape[1] > MostTogether ? $"groups of {inputs:N0} in {tensor.Shape[1]:N0} columns are more than is packed at once" : null);
         }
         return TooLong(Math.Max(tensor.Shape.ElementCount / tensor.Shape[axis], axis == 0 ? 1 : Columns(tensor.Shape, axis)));
     }

@@ -42,6 +42,7 @@ public class GraphPackingTests
             data.Add(name, "matmulnbits", "int4", "64", true, false);
             data.Add(name, "matmulnbits", "int8", "32", false, true);
             data.Add(name, "qdq", "int8", "7", true, false);
+            data.Add(name, "qdq", "int4", "2147483647", false, false);
             data.Add(name, "matmulnbits", "int4", "16", false, false);
             data.Add(name, "matmulnbits", "int4", "16", true, true);
             data.Add(name, "matmulnbits", "int8", "32", true, false);
@@ -131,6 +132,7 @@ public class GraphPackingTests
         Assert.Null(reasons["gemm.weight"]);
         reasons = plain.Pack(Options("qdq", "int4", "32", false), []).Tensors.ToDictionary(static tensor => tensor.Source.Name, static tensor => tensor.Reason);
         Assert.Equal("no matrix, of which alone blocks are made", reasons["conv.weight"]);
+        Assert.Equal("rows of 1,073,741,824 are longer than is packed here", plain.Pack(Options("matmulnbits", "int4", "1073741824", false), []).Tensors.Single(static tensor => tensor.Source.Name == "gemm.weight").Reason);
         Assert.Equal("matmulnbits has blocks of a power of two from 16 on, not a scale per channel", Options("matmulnbits", "int4", "channel", false).Problem);
         Assert.Equal("matmulnbits does not hold fp8, but int4, int8", Options("matmulnbits", "fp8", "32", false).Problem);
     }
