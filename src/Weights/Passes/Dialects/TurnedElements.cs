@@ -21,6 +21,7 @@ internal sealed class TurnedElements(long groups, long rows, TurnedElements.Read
 
     public override void Read(long first, Span<float> values)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first + values.Length, groups * rows);
         while (!values.IsEmpty)
         {
             Band band = BandOf(first / groups);

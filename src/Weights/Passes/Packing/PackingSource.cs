@@ -44,7 +44,7 @@ internal sealed record PackingSource(Tensor Tensor, ScaledCodes? Codes, Quantiza
         return padded == columns ? this : this with
         {
             Tensor = new Tensor(Name, Tensor.DType, new Shape(Shape[0], padded), new PaddedRows(Tensor.Bytes, columns * size, padded * size, size)),
-            Codes = Codes is null ? null : Codes with { Columns = padded },
+            Codes = Codes is null ? null : Codes with { Columns = padded, BlockColumns = Codes.BlockColumns < columns ? Codes.BlockColumns : padded },
             Padding = padded - columns,
         };
     }
