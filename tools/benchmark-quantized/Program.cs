@@ -5,7 +5,7 @@ using Weights.Tests.DTypes.Quantized;
 
 // Encoding and decoding of quantised types against ggml's (its portable build), on one thread and the same 16 MiB of normal floats.
 //
-//     dotnet run -c Release --project tools/benchmark-quantized [-- [--rounds N] TYPE ...]
+//     dotnet run -c Release --project tools/benchmark-quantized [-- [--rounds N] TYPE ... | [--rounds N] packed | [--rounds N] PART-OF-A-CASE ... | --dialects [PART-OF-A-NAME ...]]
 //
 // Ours and ggml's take turns; printed are the medians in millions of numbers a second, and their ratio (above 1: ours is faster).
 if (args is ["--dialects", .. string[] dialects])

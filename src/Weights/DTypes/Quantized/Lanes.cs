@@ -166,7 +166,7 @@ internal static class Lanes
     /// <param name="target">Receives the first number of each block, then the second ones, and so on.</param>
     /// <param name="targetStride">Numbers from the first ones to the second ones.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void TransposeEight(ref readonly float first, int stride, ref float target, int targetStride)
+    private static void TransposeEight(ref readonly float first, int stride, ref float target, int targetStride)
     {
         // Pairs, then fours, of numbers of two and four blocks next to one another, in halves of 128 bits; then halves change places.
         (Vector256<float> p0, Vector256<float> p1) = Interleave(in first, stride, 0);

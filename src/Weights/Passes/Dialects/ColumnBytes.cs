@@ -1,8 +1,5 @@
 using System.Buffers;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using Weights.DTypes;
 using Weights.IO;
 
@@ -26,14 +23,14 @@ internal abstract class ColumnBytes : UnitBytes
     private static readonly BlockConversion s_widen = Conversion.Between(DType.U8, DType.F32);
 
     private readonly DType _dtype;
-    private readonly BlockConversion? _round;
+    private readonly BlockConversion _round;
 
     /// <param name="scales">F16, BF16 or F32, [groups, out].</param>
     protected ColumnBytes(Tensor scales)
         : base(scales.DType.BlockBytes)
     {
         (_dtype, Scales) = (scales.DType, scales);
-        _round = _dtype == DType.F32 ? null : Conversion.Between(DType.F32, _dtype);
+        _round = Conversion.Between(DType.F32, _dtype);
     }
 
     /// <inheritdoc/>
@@ -165,7 +162,8 @@ internal abstract class ColumnBytes : UnitBytes
             {
                 if (row % TurnedRows == 0)
                 {
-                    Turn(integers.AsSpan(row), pitch, lines);
+                    // Of columns and rows that are missing at the end, whatever is in their place.
+                    Transposition.Copy<byte>(integers.AsSpan(row), pitch, TileColumns, TurnedRows, lines, TileColumns);
                 }
                 long start = (long)(part.Row + row) * Columns;
                 int low = (int)Math.Max(column, part.First - start);
@@ -175,55 +173,10 @@ internal abstract class ColumnBytes : UnitBytes
                     Span<float> taken = values[..(high - low)];
                     s_widen(lines.Slice((row % TurnedRows * TileColumns) + low - column, taken.Length), MemoryMarshal.AsBytes(taken));
                     Scale(part, row, low, taken);
-                    Round(taken, units.Slice((int)((start + low - part.First) * _dtype.BlockBytes), taken.Length * _dtype.BlockBytes));
+                    _round(MemoryMarshal.AsBytes(taken), units.Slice((int)((start + low - part.First) * _dtype.BlockBytes), taken.Length * _dtype.BlockBytes));
                 }
             }
         }
-    }
-
-    // Eight integers of each column, a row of columns for each of the eight. Of columns and rows that are missing at the end, whatever is in their place.
-    private static void Turn(ReadOnlySpan<byte> integers, int pitch, Span<byte> lines)
-    {
-        if (!Sse2.IsSupported)
-        {
-            for (int index = 0; index < lines.Length; index++)
-            {
-                lines[index] = integers[(index % TileColumns * pitch) + (index / TileColumns)];
-            }
-            return;
-        }
-        for (int column = 0; column < TileColumns; column += 8)
-        {
-            ref byte first = ref MemoryMarshal.GetReference(integers.Slice(column * pitch, (7 * pitch) + TurnedRows));
-            // Pairs, fours and eights of columns, each time twice as many next to each other and half the rows.
-            Vector128<ushort> p0 = Pair(ref first, pitch, 0);
-            Vector128<ushort> p1 = Pair(ref first, pitch, 2);
-            Vector128<ushort> p2 = Pair(ref first, pitch, 4);
-            Vector128<ushort> p3 = Pair(ref first, pitch, 6);
-            (Vector128<uint> f0, Vector128<uint> f1) = (Sse2.UnpackLow(p0, p1).AsUInt32(), Sse2.UnpackHigh(p0, p1).AsUInt32());
-            (Vector128<uint> f2, Vector128<uint> f3) = (Sse2.UnpackLow(p2, p3).AsUInt32(), Sse2.UnpackHigh(p2, p3).AsUInt32());
-            Span<byte> target = lines[column..];
-            Put(Sse2.UnpackLow(f0, f2), target);
-            Put(Sse2.UnpackHigh(f0, f2), target[(2 * TileColumns)..]);
-            Put(Sse2.UnpackLow(f1, f3), target[(4 * TileColumns)..]);
-            Put(Sse2.UnpackHigh(f1, f3), target[(6 * TileColumns)..]);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<ushort> Pair(ref byte first, int pitch, int column) =>
-        Sse2.UnpackLow(Load(ref Unsafe.Add(ref first, column * pitch)), Load(ref Unsafe.Add(ref first, (column + 1) * pitch))).AsUInt16();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<byte> Load(ref byte eight) => Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<ulong>(ref eight)).AsByte();
-
-    // Two rows of eight columns.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put(Vector128<uint> rows, Span<byte> target)
-    {
-        ref byte first = ref MemoryMarshal.GetReference(target[..(TileColumns + 8)]);
-        Unsafe.WriteUnaligned(ref first, rows.AsUInt64().ToScalar());
-        Unsafe.WriteUnaligned(ref Unsafe.Add(ref first, TileColumns), rows.AsUInt64().GetElement(1));
     }
 
     private void Scale(Rectangle part, int row, int column, Span<float> values)
@@ -246,18 +199,6 @@ internal abstract class ColumnBytes : UnitBytes
             Scaling.Scale(values[..length], zeroPoints[group], scales[group]);
             values = values[length..];
             within = 0;
-        }
-    }
-
-    private void Round(Span<float> values, Span<byte> target)
-    {
-        if (_round is null)
-        {
-            MemoryMarshal.AsBytes(values).CopyTo(target);
-        }
-        else
-        {
-            _round(MemoryMarshal.AsBytes(values), target);
         }
     }
 

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
 using Weights.DTypes;
-using Weights.DTypes.Quantized;
 using Weights.IO;
 
 namespace Weights.Passes.Dialects;
@@ -18,11 +17,12 @@ internal sealed class TurnedBlocks
     private const int TileBytes = 16 << 20;
     private const int LeastRows = 8;
     private const int Columns = 64;
+    private const int TurnedRows = 8;
 
     // Below this, what lies between is read, too.
     private const int NearBytes = 4096;
 
-    private readonly BlockConversion? _round;
+    private readonly BlockConversion _round;
     private readonly float[] _table; // The numbers of each byte.
     private readonly int _perByte;
     private readonly float[] _levels; // The numbers of all codes, where they are no integers.
@@ -33,7 +33,7 @@ internal sealed class TurnedBlocks
     public TurnedBlocks(DType numbers, DType result)
     {
         Result = result;
-        _round = result == DType.F32 ? null : Conversion.Between(DType.F32, result);
+        _round = Conversion.Between(DType.F32, result);
         _perByte = numbers.BlockLength;
         _levels = numbers == DType.F4 ? CompressedTensors.E2M1 : [];
         _lanes = new BitLanes(8 / _perByte);
@@ -191,40 +191,17 @@ internal sealed class TurnedBlocks
 
     private void Turn(float[] values, int rows, int count, long column, Span<byte> bytes)
     {
-        Span<float> lines = stackalloc float[8 * Columns];
+        Span<float> lines = stackalloc float[TurnedRows * Columns];
         for (int row = 0; row < rows; row++)
         {
-            if (row % 8 == 0)
+            if (row % TurnedRows == 0)
             {
-                TurnEight(values.AsSpan(row), Pitch(rows), lines);
+                // Of columns that are missing at the end, whatever is in their place.
+                Transposition.Copy<float>(values.AsSpan(row), Pitch(rows), Columns, TurnedRows, lines, Columns);
             }
-            Span<byte> line = MemoryMarshal.AsBytes(lines.Slice(row % 8 * Columns, count));
+            Span<byte> line = MemoryMarshal.AsBytes(lines.Slice(row % TurnedRows * Columns, count));
             Span<byte> target = bytes.Slice((int)(((row * Shape[1]) + column) * Result.BlockBytes), count * Result.BlockBytes);
-            if (_round is null)
-            {
-                line.CopyTo(target);
-            }
-            else
-            {
-                _round(line, target);
-            }
-        }
-    }
-
-    // Eight numbers of each column. Of columns that are missing at the end, whatever is in their place.
-    private static void TurnEight(ReadOnlySpan<float> values, int pitch, Span<float> lines)
-    {
-        if (!Lanes.Supported)
-        {
-            for (int index = 0; index < lines.Length; index++)
-            {
-                lines[index] = values[(index % Columns * pitch) + (index / Columns)];
-            }
-            return;
-        }
-        for (int column = 0; column < Columns; column += 8)
-        {
-            Lanes.TransposeEight(in values.Slice(column * pitch, (7 * pitch) + 8)[0], pitch, ref lines.Slice(column, (7 * Columns) + 8)[0], Columns);
+            _round(line, target);
         }
     }
 

@@ -12,7 +12,7 @@ internal sealed class BlockScaleBytes(CodedBlocks blocks, DType dtype) : UnitByt
 {
     private const int Batch = 1 << 14;
 
-    private readonly BlockConversion? _store = dtype == DType.F32 ? null : Conversion.Between(DType.F32, dtype);
+    private readonly BlockConversion _store = Conversion.Between(DType.F32, dtype);
 
     public override long Length => checked(blocks.Count * dtype.BlockBytes);
 
@@ -28,14 +28,7 @@ internal sealed class BlockScaleBytes(CodedBlocks blocks, DType dtype) : UnitByt
                 Span<float> read = scales.AsSpan(0, Math.Min(Batch, units.Length / dtype.BlockBytes));
                 blocks.Read(first, [], read, []);
                 Span<byte> target = units[..(read.Length * dtype.BlockBytes)];
-                if (_store is null)
-                {
-                    MemoryMarshal.AsBytes(read).CopyTo(target);
-                }
-                else
-                {
-                    _store(MemoryMarshal.AsBytes(read), target);
-                }
+                _store(MemoryMarshal.AsBytes(read), target);
                 first += read.Length;
                 units = units[target.Length..];
             }

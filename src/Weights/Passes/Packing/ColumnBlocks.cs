@@ -68,19 +68,12 @@ internal sealed class ColumnBlocks
     /// <summary>The scales, a row for each block of rows.</summary>
     public ByteSource ScaleBytes(DType dtype)
     {
-        BlockConversion? store = dtype == DType.F32 ? null : Conversion.Between(DType.F32, dtype);
+        BlockConversion store = Conversion.Between(DType.F32, dtype);
         return new MadeBytes(checked(ScaleRows * Scales * dtype.BlockBytes), Scales * dtype.BlockBytes, (row, bytes) =>
         {
             float[] scales = new float[Scales];
             Fit(row, scales, new sbyte[Scales]);
-            if (store is null)
-            {
-                MemoryMarshal.AsBytes(scales.AsSpan()).CopyTo(bytes);
-            }
-            else
-            {
-                store(MemoryMarshal.AsBytes(scales.AsSpan()), bytes);
-            }
+            store(MemoryMarshal.AsBytes(scales.AsSpan()), bytes);
         });
     }
 

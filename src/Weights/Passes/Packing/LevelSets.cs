@@ -1,3 +1,5 @@
+using Weights.Passes.Dialects;
+
 namespace Weights.Passes.Packing;
 
 /// <summary>Sixteen levels and the bounds between them.</summary>
@@ -14,7 +16,7 @@ internal static class LevelSets
 {
     /// <summary>4-bit floats E2M1 (OCP Microscaling Formats 1.0): ties go to the level with an even last bit, so that some bounds are below it themselves.</summary>
     public static LevelSet E2M1 { get; } = new(
-        [0, 0.5f, 1, 1.5f, 2, 3, 4, 6, -0f, -0.5f, -1, -1.5f, -2, -3, -4, -6],
+        CompressedTensors.E2M1,
         [0.25f, MathF.BitDecrement(0.75f), 1.25f, MathF.BitDecrement(1.75f), 2.5f, MathF.BitDecrement(3.5f), 5],
         [0, 1, 2, 3, 4, 5, 6, 7],
         Largest: 6,
